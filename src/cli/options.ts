@@ -1,0 +1,74 @@
+import { homedir } from 'node:os'
+import { isAbsolute, join } from 'node:path'
+import { InvalidArgumentError, Option } from 'commander'
+import { GIVE_UP_SECONDS, LINGER_SECONDS } from '../index.ts'
+import type { CliParts } from './parts.ts'
+import type { Command } from 'commander'
+
+/** Options that every command has. */
+export interface CommonOptions {
+  state: string
+  json?: boolean
+  quiet?: boolean
+}
+
+/** Options of the commands that open a port. */
+export interface NetworkOptions extends CommonOptions {
+  listen?: string[]
+  announce?: string[]
+  mdns: boolean
+}
+
+/** The state folder when none is given, by the XDG base directory specification 0.8: a relative value is ignored. */
+export function defaultStateFolder (env: CliParts['env'], home: string = homedir()): string {
+  const base = env['XDG_STATE_HOME']
+  return join(base !== undefined && isAbsolute(base) ? base : join(home, '.local', 'state'), 'modelswarm')
+}
+
+export function addCommonOptions (command: Command, env: CliParts['env']): Command {
+  return command
+    .addOption(new Option('--state <dir>', 'state folder: identity, index, what is held')
+      .default(defaultStateFolder(env), '$XDG_STATE_HOME/modelswarm, else ~/.local/state/modelswarm')
+      .argParser(notEmpty))
+    .option('--json', 'one JSON object a line on standard output, for programs')
+    .option('--quiet', 'no progress and no notes')
+}
+
+export function addNetworkOptions (command: Command, env: CliParts['env']): Command {
+  return addCommonOptions(command, env)
+    .option('--listen <multiaddr>', 'address to listen on, may be repeated (default: /ip4/0.0.0.0/tcp/0)', collect)
+    .option('--announce <multiaddr>', 'address under which others reach this machine, may be repeated', collect)
+    .option('--no-mdns', 'do not look for peers on the local network')
+}
+
+export function addPeerOptions (command: Command): Command {
+  return command
+    .option('--peer <multiaddr>', 'peer to ask, beside those in the link, may be repeated', collect)
+    .addOption(new Option('--give-up <seconds>', 'end when no verified byte arrived for so long')
+      .default(GIVE_UP_SECONDS).argParser(seconds))
+}
+
+export function addLingerOption (command: Command): Command {
+  return command.addOption(new Option('--linger <seconds>',
+    'after the pull, serve at most so long those who still lack blocks').default(LINGER_SECONDS).argParser(seconds))
+}
+
+/** Adds one more value of an option that may be repeated. */
+export function collect (value: string, earlier: string[] | undefined): string[] {
+  return [...earlier ?? [], notEmpty(value)]
+}
+
+/** A finite number of seconds, 0 or more. */
+export function seconds (value: string): number {
+  const parsed = Number(value)
+  if (!/^\d+(\.\d+)?$/.test(value) || !Number.isFinite(parsed)) {
+    throw new InvalidArgumentError('It is a number of seconds, 0 or more.')
+  }
+  return parsed
+}
+
+/** Text that is not empty: an unset shell variable is a mistake, never the current folder. */
+export function notEmpty (value: string): string {
+  if (value.trim() === '') throw new InvalidArgumentError('It is empty.')
+  return value
+}

@@ -1,0 +1,27 @@
+import { EXIT_KILLED } from './failure.ts'
+
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const
+
+/** What of `process` this file uses; tests give another emitter. */
+export interface SignalSource {
+  on: (signal: typeof SIGNALS[number], listener: () => void) => unknown
+  exit: (code: number) => unknown
+}
+
+/** The first SIGINT or SIGTERM aborts, so that a command stops cleanly; the second ends the process at once. */
+export function stopOnSignals (source: SignalSource, controller: AbortController): void {
+  let seen = 0
+  for (const signal of SIGNALS) {
+    source.on(signal, () => {
+      seen++
+      if (seen > 1) source.exit(EXIT_KILLED)
+      else controller.abort()
+    })
+  }
+}
+
+/** A reader that went away (`modelswarm ls | head -1`) ends the command like a signal, without a word. */
+export function stopOnClosedPipe (stream: Pick<NodeJS.WritableStream, 'on'>, controller: AbortController): void {
+  // EPIPE, or EIO from a terminal that was closed: whichever, there is nobody left to tell
+  stream.on('error', () => { controller.abort() })
+}

@@ -1,0 +1,59 @@
+import { CliError } from './failure.ts'
+import { hashLine } from './lines.ts'
+import { rootOrPath, withCollection } from './models.ts'
+import { addCommonOptions, notEmpty } from './options.ts'
+import { Output } from './output.ts'
+import { Live } from './progress.ts'
+import { formatBytes, formatCount } from './units.ts'
+import type { CommonOptions } from './options.ts'
+import type { CliParts } from './parts.ts'
+import type { Verification } from '../index.ts'
+import type { Command } from 'commander'
+
+/** How many bad files the line on standard error names; the others are listed on standard output. */
+const NAMED_IN_FAILURE = 3
+
+/** Adds `verify ROOT|PATH`: hashes every byte of a model on this machine again; exit code 1 when one is wrong. */
+export function addVerify (program: Command, parts: CliParts): void {
+  addCommonOptions(program.command('verify'), parts.env)
+    .description('hash every byte of a model on this machine again')
+    .argument('<root|path>', 'root or link of a model, or its file or folder', notEmpty)
+    .action(async (what: string, options: CommonOptions) => { await verify(what, options, parts) })
+}
+
+async function verify (what: string, options: CommonOptions, parts: CliParts): Promise<void> {
+  const output = new Output(parts.stdout, options)
+  const live = new Live({ output, ...parts.screen === undefined ? {} : { screen: parts.screen } })
+  try {
+    const result = await withCollection(parts, options, async collection =>
+      await collection.verify(rootOrPath(what, parts), {
+        signal: parts.signal,
+        onProgress: ({ bytes, total }) => {
+          output.event('progress', { bytes, total })
+          live.show('verify', columns => hashLine({ bytes, total, what: 'verified' }, columns))
+        }
+      }))
+    live.clear()
+    sayVerification(output, result)
+  } finally {
+    live.clear()
+  }
+}
+
+function sayVerification (output: Output, result: Verification): void {
+  for (const { path, blocks } of result.bad) {
+    output.event('bad', { path, blocks })
+    output.result(`bad: ${path}: ${formatCount(blocks, 'block')} missing or wrong`)
+  }
+  const { root, bytes, goodBytes } = result
+  output.event('verified', { root, bytes, goodBytes, bad: result.bad.length })
+  if (result.bad.length === 0 && goodBytes === bytes) {
+    output.line(`good: all ${formatBytes(bytes)} of ${root}`)
+    return
+  }
+  const named = result.bad.slice(0, NAMED_IN_FAILURE).map(file => file.path)
+  const more = result.bad.length - named.length
+  throw new CliError(`${formatBytes(bytes - goodBytes)} of ${formatBytes(bytes)} of ${root} are missing or wrong` +
+    (named.length === 0 ? '' : `, in ${named.join(', ')}`) + (more > 0 ? ` and ${formatCount(more, 'file')} more` : '') +
+    '; pull it again into the same folder to repair it')
+}

@@ -1,0 +1,85 @@
+// Every default, each with its unit and its reason. Limits on what a peer can send are in wire/limits.ts.
+
+const KIB = 1024
+const MIB = 1024 * KIB
+
+// --- cutting (profile ms1: frozen, a change here is a new profile) ---
+
+/** Blocks of one tensor or file are powers of two between these. 64 KiB: simulated at 1.025 of the bound. */
+export const MIN_BLOCK_BYTES = 64 * KIB
+export const MAX_BLOCK_BYTES = MIB
+/** A tensor is cut into about this many blocks, within the two above. */
+export const BLOCKS_PER_TENSOR = 16
+/** Any other file is cut into about this many. */
+export const BLOCKS_PER_FILE = 1024
+/** Links of one tree node (unixfs-v1-2025 profile). */
+export const TREE_LINKS = 1024
+/** A directory whose node would exceed this becomes a HAMT (unixfs-v1-2025 profile). */
+export const HAMT_THRESHOLD_BYTES = 256 * KIB
+/** Bits of a HAMT level: fan-out 256 (unixfs-v1-2025 profile). */
+export const HAMT_BITS = 8
+
+// --- publishing ---
+
+/** Bytes read and not yet hashed and indexed. Two reads of 4 MiB ahead keep two cores hashing. */
+export const PUBLISH_BUDGET_BYTES = 16 * MIB
+/** How much of a file is read at once while publishing. */
+export const READ_BYTES = 4 * MIB
+
+// --- pulling ---
+
+/** Bytes asked of all sources and not yet stored (I3). */
+export const PULL_BUDGET_BYTES = 48 * MIB
+/** What is held is recorded at least this often, so that a kill costs at most this much (promise: 32 MiB). */
+export const RECORD_BYTES = 16 * MIB
+export const RECORD_INTERVAL_MS = 1000
+/** Data is synced to disk and the record marked as synced this often: bounds what is re-hashed after a power cut. */
+export const CHECKPOINT_BYTES = 1024 * MIB
+export const CHECKPOINT_INTERVAL_MS = 30_000
+/** Progress events are at most this often. */
+export const PROGRESS_INTERVAL_MS = 250
+/** A pull gives up after so long without a verified byte. */
+export const GIVE_UP_SECONDS = 60
+/** Free space kept beyond the model when checking for room before the first byte. */
+export const SPARE_DISK_BYTES = 64 * MIB
+
+// --- credit (SWARM-POLICY.md section 3) ---
+
+/** Credit of a source whose rate is not known yet: enough for 40 Mbit/s at 100 ms. */
+export const FIRST_CREDIT_BYTES = 512 * KIB
+/** Upper end of credit for one source: 1 Gbit/s at 64 ms, 200 Mbit/s at 320 ms. */
+export const MAX_CREDIT_BYTES = 8 * MIB
+/** Queueing allowance on top of the round trip: credit = rate x (RTT + this). */
+export const CREDIT_QUEUE_MS = 100
+/** A source that delivers nothing for so long while blocks are asked of it loses them to others. */
+export const SILENT_SOURCE_MS = 5000
+/** In the endgame, a request unanswered for RTT + this may be asked of a second holder. */
+export const ENDGAME_AFTER_MS = 100
+
+// --- swarm ---
+
+/** Announcements of new blocks are collected for so long: 10 ms is free (SWARM-POLICY.md table 1.2). */
+export const HAVE_BATCH_MS = 10
+/** Full mesh up to so many peers. */
+export const FULL_MESH_PEERS = 20
+/** Beyond the full mesh, this many neighbours, chosen at random. */
+export const GRAPH_DEGREE = 16
+/** Peers accepted for one model before newcomers are refused with peer exchange. */
+export const MAX_PEERS_PER_MODEL = 200
+/** Dials under way at once: a connection costs about 20 ms of CPU on each side. */
+export const PARALLEL_DIALS = 4
+/** Pauses before a lost or silent address is tried again: doubling from the first to the second. */
+export const REDIAL_FIRST_MS = 500
+export const REDIAL_MAX_MS = 10_000
+/** A quiet session is asked for a sign of life this often, and ends after three without one. */
+export const KEEPALIVE_MS = 20_000
+
+// --- serving ---
+
+/** Bytes read from disk and not yet handed to the socket: per peer, and for all of them. One block a peer is always allowed. */
+export const SEND_AHEAD_BYTES = 2 * MIB
+export const SEND_BUDGET_BYTES = 16 * MIB
+
+// --- command line ---
+
+export const LINGER_SECONDS = 30

@@ -1,0 +1,35 @@
+import { readFileSync } from 'node:fs'
+import { uptime } from 'node:os'
+import { systemCode } from '../errors.ts'
+
+/** Clocks drift and are set: two start times of the machine this close are the same start. */
+const SAME_BOOT_SECONDS = 120
+
+/**
+ * What names this run of the machine, from switching on to switching off: Linux's boot id, elsewhere the time it
+ * started.
+ */
+export function bootId (): string {
+  const id = readIfThere('/proc/sys/kernel/random/boot_id')
+  return id ?? `started:${Math.round(Date.now() / 1000 - uptime())}`
+}
+
+/** True when two boot ids name the same run of the machine. */
+export function sameBoot (a: string, b: string): boolean {
+  if (a === b) return true
+  const times = [a, b].map(id => /^started:(\d+)$/.exec(id)?.[1])
+  if (times[0] === undefined || times[1] === undefined) return false
+  return Math.abs(Number(times[0]) - Number(times[1])) <= SAME_BOOT_SECONDS
+}
+
+/** A small text file of the system, trimmed; undefined where the system has none or does not show it. */
+export function readIfThere (path: string): string | undefined {
+  try {
+    const text = readFileSync(path, 'utf8').trim()
+    return text === '' ? undefined : text
+  } catch (err) {
+    // ESRCH: a process ended while its entry was read. EACCES: /proc mounted with hidepid.
+    if (['ENOENT', 'ESRCH', 'EACCES', 'EPERM', 'ENOTDIR'].includes(systemCode(err) ?? '')) return undefined
+    throw err
+  }
+}

@@ -1,0 +1,93 @@
+import { ModelswarmError } from '../errors.ts'
+import type { FileHandle } from 'node:fs/promises'
+
+interface Entry {
+  readonly handle: Promise<FileHandle>
+  users: number
+  /** Out of the map: closed as soon as nobody uses it. */
+  dropped: boolean
+}
+
+/**
+ * Open file handles by key, at most so many: the one unused for longest is closed first, one in use never. More are
+ * open only while more are in use at the same moment. A handle stays valid when its file is renamed.
+ */
+export class HandleCache {
+  readonly #maxOpen: number
+  readonly #entries = new Map<string, Entry>()
+  readonly #closing = new Set<Promise<void>>()
+  #closed = false
+  #failure: unknown
+
+  constructor (maxOpen: number) {
+    this.#maxOpen = maxOpen
+  }
+
+  get openCount (): number {
+    return this.#entries.size
+  }
+
+  /**
+   * Runs `act` with the handle of this key, opened with `open` when it is not open yet.
+   *
+   * @throws ModelswarmError ERR_STOPPED after close; whatever `open` and `act` throw
+   */
+  async use<T> (key: string, open: () => Promise<FileHandle>, act: (handle: FileHandle) => Promise<T>): Promise<T> {
+    if (this.#closed) throw new ModelswarmError('ERR_STOPPED', 'Cannot use a file: it was closed already')
+    const entry = this.#entries.get(key) ?? { handle: open(), users: 0, dropped: false }
+    this.#entries.delete(key)
+    this.#entries.set(key, entry)
+    entry.users++
+    try {
+      let handle
+      try {
+        handle = await entry.handle
+      } catch (err) {
+        if (this.#entries.get(key) === entry) this.#entries.delete(key)
+        throw err
+      }
+      return await act(handle)
+    } finally {
+      entry.users--
+      if (entry.dropped && entry.users === 0) this.#close(entry)
+      this.#evict()
+    }
+  }
+
+  /** Closes the handle of this key once nobody uses it. */
+  drop (key: string): void {
+    const entry = this.#entries.get(key)
+    if (entry === undefined) return
+    this.#entries.delete(key)
+    entry.dropped = true
+    if (entry.users === 0) this.#close(entry)
+  }
+
+  /**
+   * Closes every handle, those in use when they are let go. Twice is fine. Throws what the first failing close threw.
+   */
+  async close (): Promise<void> {
+    this.#closed = true
+    for (const key of [...this.#entries.keys()]) this.drop(key)
+    while (this.#closing.size > 0) await Promise.all(this.#closing)
+    const failure = this.#failure
+    this.#failure = undefined
+    if (failure !== undefined) throw failure
+  }
+
+  #evict (): void {
+    if (this.#entries.size <= this.#maxOpen) return
+    for (const [key, entry] of this.#entries) {
+      if (entry.users > 0) continue
+      this.drop(key)
+      if (this.#entries.size <= this.#maxOpen) return
+    }
+  }
+
+  #close (entry: Entry): void {
+    const closing = entry.handle.then(async handle => { await handle.close() }).catch((err: unknown) => {
+      this.#failure ??= err
+    }).finally(() => { this.#closing.delete(closing) })
+    this.#closing.add(closing)
+  }
+}

@@ -1,0 +1,51 @@
+import { sameIdentity } from './file-identity.ts'
+import type { Bitfield } from '../model/bitfield.ts'
+import type { FileIdentity } from './file-identity.ts'
+
+/** A file of a target as it was when what is held was recorded. */
+export interface HeldFile {
+  /** Inside the model. */
+  readonly path: string
+  /** Under its own name; else it is the part file that had this identity. */
+  readonly complete: boolean
+  readonly identity: FileIdentity
+}
+
+/** A file as it lies in the target now. */
+export type FoundFile = Omit<HeldFile, 'path'>
+
+/** What was recorded of one root in one target, and how far it can be believed. */
+export interface HeldRecord {
+  /** Every block recorded. */
+  readonly held: Bitfield
+  /** Of those, the ones whose bytes are on the disk for sure: all, or those of the last checkpoint after a restart. */
+  readonly trusted: Bitfield
+  /** The files that the record speaks of: exactly those the recording pull wanted and had begun. */
+  readonly files: readonly HeldFile[]
+  /** When it was written, in milliseconds since 1970. */
+  readonly recordedAtMs: number
+}
+
+/**
+ * A part file written to after the record is read again as a whole up to this size: a second's work, and it finds
+ * more.
+ */
+const REREAD_BYTES = 1024 * 1024 * 1024
+/** A pull that is killed may have written for so long since its last record. A later change is somebody else's. */
+const KILL_SLACK_MS = 5000
+
+/**
+ * Whether a file found in the target is still the one recorded, so that its trusted blocks need not be read again.
+ * A complete file, and a part file not written to since: when its identity is the same. A part file that a killed pull
+ * was writing to: when it is large, has the same inode and nobody changed it later than the kill.
+ */
+export function isBelieved (recorded: HeldFile, found: FoundFile, recordedAtMs: number): boolean {
+  if (sameIdentity(recorded.identity, found.identity)) return true
+  if (recorded.complete || recorded.identity.inode !== found.identity.inode) return false
+  if (recorded.identity.sizeBytes !== found.identity.sizeBytes) return false
+  // Renamed to its final name after the record: the rename alone changes the ctime, and the bytes were synced before
+  // it.
+  if (found.complete && recorded.identity.mtimeNs === found.identity.mtimeNs) return true
+  if (found.identity.sizeBytes <= REREAD_BYTES) return false
+  return Number(found.identity.ctimeNs / 1_000_000n) <= recordedAtMs + KILL_SLACK_MS
+}

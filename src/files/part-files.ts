@@ -1,0 +1,108 @@
+import { constants } from 'node:fs'
+import { open } from 'node:fs/promises'
+import { onDisk } from './disk-error.ts'
+import { identityOf } from './file-identity.ts'
+import { HandleCache } from './handle-cache.ts'
+import { readExactly } from './reader.ts'
+import { parentOf } from './safe-folders.ts'
+import type { FileIdentity } from './file-identity.ts'
+import type { SafeFolders } from './safe-folders.ts'
+import type { WantedFile } from './wanted-file.ts'
+import type { FileHandle } from 'node:fs/promises'
+
+/** Part files kept open; a model of a thousand files is written to in any order. */
+const MAX_OPEN = 64
+/** Part files are never opened through a link: someone could have put one there to have us write elsewhere. */
+const FLAGS = constants.O_RDWR | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0)
+
+/** The incomplete files of a target: made sparse at full size, written and read at any offset, synced. */
+export class PartFiles {
+  readonly #folders: SafeFolders
+  readonly #handles: HandleCache
+
+  constructor (folders: SafeFolders, maxOpen: number = MAX_OPEN) {
+    this.#folders = folders
+    this.#handles = new HandleCache(maxOpen)
+  }
+
+  get openCount (): number {
+    return this.#handles.openCount
+  }
+
+  /**
+   * Writes bytes at an offset; when it resolves the write has returned, not been synced. Keeps nothing of `bytes`.
+   *
+   * @throws ModelswarmError ERR_NO_SPACE, ERR_PATH_PERMISSION, ERR_PATH_KIND, ERR_DISK; some bytes may have been
+   *   written
+   */
+  async write (wanted: WantedFile, offset: number, bytes: Uint8Array): Promise<void> {
+    await this.#use(wanted, async handle => {
+      wanted.dirty = true
+      wanted.stale = true
+      let done = 0
+      while (done < bytes.byteLength) {
+        const at = done
+        const { bytesWritten } = await onDisk('write', wanted.partAbsolute, async () => {
+          return await handle.write(bytes, at, bytes.byteLength - at, offset + at)
+        })
+        done += bytesWritten
+      }
+    })
+  }
+
+  async read (wanted: WantedFile, offset: number, length: number): Promise<Uint8Array> {
+    return await this.#use(wanted, async handle => await readExactly(handle, wanted.partAbsolute, offset, length))
+  }
+
+  /** Puts on the disk what was written before the call. */
+  async sync (wanted: WantedFile): Promise<void> {
+    await this.#use(wanted, async handle => {
+      wanted.dirty = false
+      try {
+        await onDisk('sync', wanted.partAbsolute, async () => { await handle.datasync() })
+      } catch (err) {
+        wanted.dirty = true
+        throw err
+      }
+    })
+  }
+
+  async identity (wanted: WantedFile): Promise<FileIdentity> {
+    return await this.#use(wanted, identityOf)
+  }
+
+  /** Lets go of a file that has been renamed; reads under way end first. */
+  drop (wanted: WantedFile): void {
+    this.#handles.drop(wanted.partAbsolute)
+  }
+
+  async close (): Promise<void> {
+    await onDisk('close', 'a part file', async () => { await this.#handles.close() })
+  }
+
+  async #use<T> (wanted: WantedFile, act: (handle: FileHandle) => Promise<T>): Promise<T> {
+    return await this.#handles.use(wanted.partAbsolute, async () => await this.#open(wanted), act)
+  }
+
+  async #open (wanted: WantedFile): Promise<FileHandle> {
+    await this.#folders.make(parentOf(wanted.file.path))
+    const path = wanted.partAbsolute
+    const handle = await onDisk('write', path, async () => await open(path, FLAGS, 0o666))
+    try {
+      await onDisk('write', path, async () => {
+        // At full size from the start, sparse: every block has its final offset and the file never grows again.
+        if ((await handle.stat()).size === wanted.file.sizeBytes) return
+        wanted.stale = true
+        await handle.truncate(wanted.file.sizeBytes)
+      })
+    } catch (err) {
+      await handle.close()
+      throw err
+    }
+    if (wanted.state === 'absent') {
+      wanted.state = 'part'
+      wanted.stale = true
+    }
+    return handle
+  }
+}

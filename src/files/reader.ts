@@ -1,0 +1,157 @@
+import { open } from 'node:fs/promises'
+import { ModelswarmError, systemCode } from '../errors.ts'
+import { diskError, onDisk } from './disk-error.ts'
+import { identityOf, sameIdentity } from './file-identity.ts'
+import { HandleCache } from './handle-cache.ts'
+import type { FileIdentity } from './file-identity.ts'
+import type { FileHandle } from 'node:fs/promises'
+
+/** Files kept open for serving; well below the common limit of 1,024 per process. */
+const MAX_OPEN = 64
+/** How long a file is believed unchanged without looking: fstat per read would cost as much as a small read. */
+const RECHECK_MS = 1000
+
+export interface FileReadersOptions {
+  maxOpen?: number
+  /** Milliseconds, rising. */
+  now?: () => number
+}
+
+/**
+ * Reads ranges of indexed files for serving, through few open handles, and notices when a file is not what was
+ * indexed.
+ */
+export class FileReaders {
+  readonly #handles: HandleCache
+  readonly #now: () => number
+  readonly #checked = new WeakMap<FileHandle, { identity: FileIdentity, atMs: number }>()
+
+  constructor (options: FileReadersOptions = {}) {
+    this.#handles = new HandleCache(options.maxOpen ?? MAX_OPEN)
+    this.#now = options.now ?? (() => performance.now())
+  }
+
+  get openCount (): number {
+    return this.#handles.openCount
+  }
+
+  /**
+   * `length` bytes at `offset`, in a buffer of its own that is handed over. The file's identity is compared when it is
+   * opened and then at most once a second, so bytes changed in place can pass for so long: whoever receives them
+   * verifies them.
+   *
+   * @throws ModelswarmError ERR_FILE_CHANGED when the file is gone, shorter, or not the one expected;
+   *   ERR_PATH_PERMISSION,
+   *   ERR_DISK; ERR_STOPPED after close
+   */
+  async read (path: string, offset: number, length: number, expected: FileIdentity): Promise<Uint8Array> {
+    for (;;) {
+      let reused = false
+      try {
+        return await this.#handles.use(path, async () => await this.#open(path), async handle => {
+          reused = this.#checked.has(handle)
+          await this.#check(handle, path, expected)
+          return await readExactly(handle, path, offset, length)
+        })
+      } catch (err) {
+        if (!(err instanceof ModelswarmError) || err.code !== 'ERR_FILE_CHANGED') throw err
+        // The handle may show a file that has since been replaced by the one expected: look again with a new handle.
+        this.#handles.drop(path)
+        if (!reused) throw err
+      }
+    }
+  }
+
+  /** Closes all handles; reads under way end first. Twice is fine. */
+  async close (): Promise<void> {
+    await this.#handles.close()
+  }
+
+  async #open (path: string): Promise<FileHandle> {
+    try {
+      return await open(path, 'r')
+    } catch (err) {
+      if (systemCode(err) === 'ENOENT') throw changed(path, 'it is gone')
+      throw diskError(err, 'read', path)
+    }
+  }
+
+  async #check (handle: FileHandle, path: string, expected: FileIdentity): Promise<void> {
+    const known = this.#checked.get(handle)
+    const nowMs = this.#now()
+    if (known !== undefined && nowMs - known.atMs < RECHECK_MS && sameIdentity(known.identity, expected)) return
+    const identity = await identityOf(handle)
+    this.#checked.set(handle, { identity, atMs: nowMs })
+    if (!sameIdentity(identity, expected)) throw changed(path, 'its size, times or inode differ')
+  }
+}
+
+/** Exactly `length` bytes, in a fresh buffer that nothing else refers to. */
+export async function readExactly (
+  handle: FileHandle, path: string, offset: number, length: number
+): Promise<Uint8Array> {
+  const bytes = Buffer.allocUnsafeSlow(length)
+  let done = 0
+  while (done < length) {
+    const at = done
+    const { bytesRead } = await onDisk('read', path, async () => await handle.read(bytes, at, length - at, offset + at))
+    if (bytesRead === 0) throw changed(path, `it ends at byte ${offset + done}, expected ${length} bytes from ${offset} on`)
+    done += bytesRead
+  }
+  return bytes
+}
+
+function changed (path: string, seen: string): ModelswarmError {
+  return new ModelswarmError('ERR_FILE_CHANGED',
+    `Cannot read ${path} as it was indexed: ${seen}; publish or pull it again`, { path })
+}
+
+export interface ReadFileOptions {
+  /** Bytes of each chunk but the last. */
+  chunkBytes: number
+  signal?: AbortSignal
+  /** When given, the file must be this one. */
+  expected?: FileIdentity
+}
+
+/**
+ * The bytes of a file in order, one chunk being read ahead of the one given out. Each chunk is a fresh buffer, handed
+ * over.
+ *
+ * @throws ModelswarmError ERR_FILE_CHANGED when the file changes before its last byte is read, or is not `expected`;
+ *   ERR_PATH_NOT_FOUND, ERR_PATH_PERMISSION, ERR_DISK; the signal's reason when aborted
+ */
+export async function * readFileChunks (path: string, options: ReadFileOptions): AsyncGenerator<Uint8Array, void> {
+  const { chunkBytes, signal } = options
+  signal?.throwIfAborted()
+  const handle = await onDisk('read', path, async () => await open(path, 'r'))
+  let ahead: Promise<Uint8Array> | undefined
+  try {
+    const before = await identityOf(handle)
+    if (options.expected !== undefined && !sameIdentity(before, options.expected)) {
+      throw changed(path, 'its size, times or inode differ')
+    }
+    const read = (offset: number): Promise<Uint8Array> | undefined => {
+      const length = Math.min(chunkBytes, before.sizeBytes - offset)
+      if (length <= 0) return undefined
+      const reading = readExactly(handle, path, offset, length)
+      // Awaited below in any case; this only keeps a failure from being reported as unhandled while we wait to be
+      // asked.
+      reading.catch(() => {})
+      return reading
+    }
+    ahead = read(0)
+    for (let offset = 0; ahead !== undefined; offset += chunkBytes) {
+      const chunk: Uint8Array = await ahead
+      signal?.throwIfAborted()
+      ahead = read(offset + chunkBytes)
+      yield chunk
+      signal?.throwIfAborted()
+    }
+    if (!sameIdentity(await identityOf(handle), before)) throw changed(path, 'it changed while it was read')
+  } finally {
+    // A read under way still uses the handle; its bytes or its failure interest nobody any more.
+    await ahead?.catch(() => {})
+    await onDisk('close', path, async () => { await handle.close() })
+  }
+}

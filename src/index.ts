@@ -1,0 +1,13 @@
+export { openCollection } from './collection.ts'
+export { ERROR_BLAME, isModelswarmError, ModelswarmError } from './errors.ts'
+export { formatLink, parseLink } from './model/link.ts'
+export { createNode } from './node.ts'
+export { GIVE_UP_SECONDS, LINGER_SECONDS } from './defaults.ts'
+export type {
+  Collection, InspectedFile, InspectedTensor, InspectOptions, Inspection, LingerOptions, ModelFile, ModelSummary, Node,
+  NodeOptions, OpenPolicy, PublishedModel, PublishOptions, PulledModel, PullOptions, SwarmState, Verification,
+  VerifyOptions
+} from './api.ts'
+export type { Blame, ErrorCode, ErrorDetails } from './errors.ts'
+export type { ByteOrigins, PublishEvent, PullDone, PullEvent, PullProgress } from './events.ts'
+export type { Link, LinkPeer } from './model/link.ts'

@@ -1,0 +1,73 @@
+import { DIGEST_BYTES } from './block-id.ts'
+
+/** Distinct digests in order of arrival, found by open addressing on their first four bytes (they are uniform). */
+export class DigestIndex {
+  count = 0
+  #digests = new Uint8Array(1024 * DIGEST_BYTES)
+  #sizes = new Uint32Array(1024)
+  #table = new Uint32Array(2048)
+
+  /** The index of this digest, new or known. A known digest keeps its first size. */
+  add (digest: Uint8Array, sizeBytes: number): number {
+    let slot = this.#slotOf(digest)
+    const found = this.#table[slot] ?? 0
+    if (found !== 0) return found - 1
+    if (this.count === this.#sizes.length) {
+      this.#grow()
+      slot = this.#slotOf(digest)
+    }
+    this.#digests.set(digest, this.count * DIGEST_BYTES)
+    this.#sizes[this.count] = sizeBytes
+    this.#table[slot] = ++this.count
+    return this.count - 1
+  }
+
+  sizeBytes (block: number): number {
+    return this.#sizes[block] ?? 0
+  }
+
+  digests (): Uint8Array {
+    return this.#digests.slice(0, this.count * DIGEST_BYTES)
+  }
+
+  sizes (): Uint32Array {
+    return this.#sizes.slice(0, this.count)
+  }
+
+  #slotOf (digest: Uint8Array): number {
+    const mask = this.#table.length - 1
+    let slot = hashOf(digest, 0) & mask
+    for (;;) {
+      const entry = this.#table[slot] ?? 0
+      if (entry === 0 || this.#matches(entry - 1, digest)) return slot
+      slot = (slot + 1) & mask
+    }
+  }
+
+  #matches (block: number, digest: Uint8Array): boolean {
+    const at = block * DIGEST_BYTES
+    for (let i = 0; i < DIGEST_BYTES; i++) if (this.#digests[at + i] !== digest[i]) return false
+    return true
+  }
+
+  #grow (): void {
+    const digests = new Uint8Array(this.#digests.length * 2)
+    digests.set(this.#digests)
+    this.#digests = digests
+    const sizes = new Uint32Array(this.#sizes.length * 2)
+    sizes.set(this.#sizes)
+    this.#sizes = sizes
+    this.#table = new Uint32Array(this.#sizes.length * 2)
+    const mask = this.#table.length - 1
+    for (let block = 0; block < this.count; block++) {
+      let slot = hashOf(this.#digests, block * DIGEST_BYTES) & mask
+      while (this.#table[slot] !== 0) slot = (slot + 1) & mask
+      this.#table[slot] = block + 1
+    }
+  }
+}
+
+function hashOf (bytes: Uint8Array, at: number): number {
+  const [a = 0, b = 0, c = 0, d = 0] = bytes.subarray(at, at + 4)
+  return (a | (b << 8) | (c << 16) | (d << 24)) >>> 0
+}

@@ -1,0 +1,104 @@
+import './polyfill.ts'
+import { noise } from '@chainsafe/libp2p-noise'
+import { yamux } from '@chainsafe/libp2p-yamux'
+import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from '@libp2p/crypto/keys'
+import { identify } from '@libp2p/identify'
+import { mdns } from '@libp2p/mdns'
+import { peerIdFromPrivateKey } from '@libp2p/peer-id'
+import { tcp } from '@libp2p/tcp'
+import { multiaddr } from '@multiformats/multiaddr'
+import { createLibp2p } from 'libp2p'
+import { ModelswarmError } from './errors.ts'
+import { scopeOf } from './swarm/address-scope.ts'
+import type { Libp2p } from '@libp2p/interface'
+
+export async function generateKey (): Promise<Uint8Array> {
+  return privateKeyToProtobuf(await generateKeyPair('Ed25519'))
+}
+
+export function peerIdOf (key: Uint8Array): string {
+  return peerIdFromPrivateKey(privateKeyFromProtobuf(key)).toString()
+}
+
+export interface Libp2pOptions {
+  key: Uint8Array
+  listen: readonly string[]
+  announce: readonly string[]
+  mdns: boolean
+  /** Tried before a free port is taken, so that links survive a restart. */
+  lastPort: number | undefined
+}
+
+const MDNS_SERVICE = '_modelswarm._udp.local'
+const MAX_CONNECTIONS = 1200
+
+/**
+ * Our own libp2p node: TCP, Noise, yamux, identify, and mDNS when asked for and something else than loopback is
+ * listened on.
+ *
+ * @throws ModelswarmError ERR_LISTEN, ERR_BAD_OPTION for a text that is no multiaddr
+ */
+export async function startLibp2p (options: Libp2pOptions): Promise<Libp2p> {
+  for (const addr of [...options.listen, ...options.announce]) checkAddr(addr)
+  const again = options.lastPort === undefined
+    ? options.listen
+    : options.listen.map(addr => addr.replace(/^(\/ip[46]\/[^/]+\/tcp\/)0$/, `$1${options.lastPort}`))
+  if (again.join() !== options.listen.join()) {
+    try {
+      return await start(options, again)
+    } catch {
+      // Somebody else has the port of last time: any free one will do.
+    }
+  }
+  try {
+    return await start(options, options.listen)
+  } catch (err) {
+    const cause = err instanceof AggregateError ? err.errors[0] : err
+    throw new ModelswarmError('ERR_LISTEN',
+      `Cannot listen on ${options.listen.join(', ')}: ${cause instanceof Error ? firstLine(cause.message) : 'failed'}; ` +
+      'choose another address or port', { cause: err })
+  }
+}
+
+async function start (options: Libp2pOptions, listen: readonly string[]): Promise<Libp2p> {
+  const isReachable = listen.some(addr => scopeOf(addr) !== 'loopback' || addr.startsWith('/ip4/0.0.0.0/') || addr.startsWith('/ip6/::/'))
+  const node = await createLibp2p({
+    privateKey: privateKeyFromProtobuf(options.key),
+    addresses: { listen: [...listen], appendAnnounce: [...options.announce] },
+    transports: [tcp()],
+    connectionEncrypters: [noise()],
+    streamMuxers: [yamux({ maxInboundStreams: 4096, maxOutboundStreams: 4096 })],
+    services: { identify: identify() },
+    ...(options.mdns && isReachable && { peerDiscovery: [mdns({ serviceTag: MDNS_SERVICE })] }),
+    // Its pings queue behind bulk data and would end busy connections (DESIGN.md section 7): sessions watch themselves.
+    connectionMonitor: { enabled: false },
+    // The defaults (5 a second and host, 10 pending) drop most of a flash crowd; our own limits are at our protocol.
+    connectionManager: {
+      maxConnections: MAX_CONNECTIONS,
+      inboundConnectionThreshold: MAX_CONNECTIONS,
+      maxIncomingPendingConnections: 256,
+      maxParallelDials: 32
+    },
+    start: false
+  })
+  try {
+    await node.start()
+  } catch (err) {
+    await node.stop()
+    throw err
+  }
+  return node
+}
+
+function checkAddr (addr: string): void {
+  try {
+    multiaddr(addr)
+  } catch (err) {
+    throw new ModelswarmError('ERR_BAD_OPTION',
+      `"${addr.slice(0, 60)}" is no multiaddr; one looks like /ip4/0.0.0.0/tcp/4001`, { cause: err })
+  }
+}
+
+function firstLine (text: string): string {
+  return text.split('\n')[0] ?? text
+}

@@ -1,0 +1,133 @@
+import { FileReaders } from './files/reader.ts'
+import { generateKey, peerIdOf, startLibp2p } from './node-libp2p.ts'
+import { clock, hash } from './node-parts.ts'
+import { takeIdentity } from './store/identity.ts'
+import { openStore } from './store/open-store.ts'
+import { Discovery } from './swarm/discovery.ts'
+import { Reception } from './swarm/reception.ts'
+import { Swarm } from './swarm/swarm.ts'
+import { streamChannel } from './wire/channel.ts'
+import { WIRE_LIMITS } from './wire/limits.ts'
+import { CONTROL_PROTOCOL, DATA_PROTOCOL } from './wire/protocol.ts'
+import type { ResolvedNodeOptions } from './node-options.ts'
+import type { ServeParts } from './serve.ts'
+import type { SwarmParts } from './swarm/ports.ts'
+import type { Libp2p, PeerId } from '@libp2p/interface'
+import type { CID } from 'multiformats/cid'
+
+/** Everything a node is made of, opened and wired; the one place that constructs. */
+export interface NodeParts extends ServeParts, SwarmParts {
+  readonly options: ResolvedNodeOptions
+  readonly libp2p: Libp2p
+  readonly discovery: Discovery
+  /** Aborted by stop. */
+  readonly stopping: AbortController
+  newSwarm: (root: CID) => Swarm
+  /** Releases everything, last of all libp2p if it is ours. Swarms are stopped before. */
+  close: () => Promise<void>
+}
+
+/** How incoming sessions find the swarm of a root. */
+export interface OpenSwarms {
+  roots: () => Iterable<CID>
+  swarmOf: (root: CID) => Promise<Swarm | undefined>
+}
+
+/** Opens the state folder, then the network. What was opened before a failure is closed again. */
+export async function openNodeParts (
+  options: ResolvedNodeOptions, swarmsOf: (parts: NodeParts) => OpenSwarms
+): Promise<NodeParts> {
+  const closers: Array<() => Promise<unknown>> = []
+  const close = async (): Promise<void> => {
+    for (const closer of closers.splice(0).reverse()) await closer()
+  }
+  try {
+    const store = await openStore(options.dir)
+    closers.push(async () => { await store.close() })
+    const readers = new FileReaders()
+    closers.push(async () => { await readers.close() })
+    const libp2p = options.libp2p ?? await ownLibp2p(options, closers)
+    return await wire(options, { store, readers, libp2p, closers, close }, swarmsOf)
+  } catch (err) {
+    await close()
+    throw err
+  }
+}
+
+async function ownLibp2p (options: ResolvedNodeOptions, closers: Array<() => Promise<unknown>>): Promise<Libp2p> {
+  const identity = await takeIdentity(options.dir, {
+    generateKey,
+    peerIdOf,
+    avoidPeerIds: options.avoidPeerIds,
+    onNote: options.onNote
+  })
+  closers.push(async () => { await identity.release() })
+  const { listen, announce, mdns } = options
+  const libp2p = await startLibp2p({ key: identity.key, listen, announce, mdns, lastPort: identity.port })
+  closers.push(async () => { await libp2p.stop() })
+  const port = /\/tcp\/(\d+)/.exec(libp2p.getMultiaddrs()[0]?.toString() ?? '')?.[1]
+  if (port !== undefined) await identity.savePort(Number(port))
+  return libp2p
+}
+
+async function wire (
+  options: ResolvedNodeOptions,
+  opened: { store: ServeParts['store'], readers: FileReaders, libp2p: Libp2p, closers: Array<() => Promise<unknown>>, close: () => Promise<void> },
+  swarmsOf: (parts: NodeParts) => OpenSwarms
+): Promise<NodeParts> {
+  const { store, readers, libp2p, closers, close } = opened
+  const random = Math.random
+  const stopping = new AbortController()
+  let swarms: OpenSwarms | undefined
+  const reception = new Reception({
+    ourId: libp2p.peerId.toString(),
+    roots: () => swarms?.roots() ?? [],
+    swarmOf: async root => await swarms?.swarmOf(root),
+    clock,
+    random
+  })
+  const discovery = new Discovery({ libp2p, reception, clock, random, signal: stopping.signal })
+  const newSwarm = (root: CID): Swarm => {
+    const swarm = new Swarm(root, { clock, random, hash })
+    swarm.events.onSession = session => { discovery.onSession(swarm, session) }
+    swarm.events.onSessionEnd = (session, err) => { discovery.onSessionEnd(swarm, session, err) }
+    swarm.events.onPeers = (session, records) => {
+      discovery.onRecords(swarm, session, records).catch((err: unknown) => {
+        session.abort(err instanceof Error ? err : new Error('Peer records could not be read'))
+      })
+    }
+    return swarm
+  }
+  const parts: NodeParts = { options, store, readers, hash, clock, random, libp2p, discovery, stopping, newSwarm, close }
+  swarms = swarmsOf(parts)
+  await handleProtocols(libp2p, reception, closers)
+  const onIdentify = (event: CustomEvent<{ peerId: PeerId }>): void => {
+    discovery.onIdentified(event.detail.peerId.toString())
+  }
+  const onDiscovery = (event: CustomEvent<{ id: PeerId, multiaddrs: ReadonlyArray<{ toString: () => string }> }>): void => {
+    discovery.onPeer(event.detail.id.toString(), event.detail.multiaddrs.map(addr => addr.toString()))
+  }
+  libp2p.addEventListener('peer:identify', onIdentify)
+  libp2p.addEventListener('peer:discovery', onDiscovery)
+  closers.push(async () => {
+    libp2p.removeEventListener('peer:identify', onIdentify)
+    libp2p.removeEventListener('peer:discovery', onDiscovery)
+    discovery.stop()
+  })
+  return parts
+}
+
+async function handleProtocols (libp2p: Libp2p, reception: Reception, closers: Array<() => Promise<unknown>>): Promise<void> {
+  const limits = {
+    maxInboundStreams: WIRE_LIMITS.streamsPerConnection,
+    maxOutboundStreams: WIRE_LIMITS.streamsPerConnection
+  }
+  await libp2p.handle(CONTROL_PROTOCOL, async (stream, connection) => {
+    await reception.acceptControl(streamChannel(stream, 'control'), connection.remotePeer.toString())
+  }, limits)
+  closers.push(async () => { await libp2p.unhandle(CONTROL_PROTOCOL) })
+  await libp2p.handle(DATA_PROTOCOL, (stream, connection) => {
+    reception.acceptData(streamChannel(stream, 'data'), connection.remotePeer.toString())
+  }, limits)
+  closers.push(async () => { await libp2p.unhandle(DATA_PROTOCOL) })
+}

@@ -1,0 +1,306 @@
+import './polyfill.ts'
+import picomatch from 'picomatch'
+import { CID } from 'multiformats/cid'
+import { openNodeParts } from './node-open.ts'
+import { asRoot } from './collection.ts'
+import { ModelswarmError } from './errors.ts'
+import { inspect } from './inspect.ts'
+import { linkPeers } from './link-peers.ts'
+import { Bitfield } from './model/bitfield.ts'
+import { formatLink, parseLink } from './model/link.ts'
+import { resolveManifest } from './model/resolve.ts'
+import { checkKeys, checkSeconds, checkTexts, resolveNodeOptions } from './node-options.ts'
+import { publish } from './publish.ts'
+import { pull } from './pull.ts'
+import { PullWatch } from './pull-watch.ts'
+import { heldBlocks, knownManifest, recordAccess } from './serve.ts'
+import { Swarm } from './swarm/swarm.ts'
+import { GIVE_UP_SECONDS } from './defaults.ts'
+import type {
+  InspectOptions, Inspection, LingerOptions, Node, NodeOptions, PublishedModel, PublishOptions, PulledModel, PullOptions,
+  SwarmState
+} from './api.ts'
+import type { Link } from './model/link.ts'
+import type { Manifest } from './model/manifest.ts'
+import type { NodeParts } from './node-open.ts'
+import type { OpenSwarms } from './node-open.ts'
+
+/**
+ * Starts a node: opens the state folder, takes an identity, listens. It serves what the state folder holds until `stop`.
+ *
+ * @throws TypeError for an unknown option or a wrong kind of value
+ * @throws ModelswarmError ERR_STATE_VERSION, ERR_STATE_DAMAGED, ERR_PATH_KIND, ERR_PATH_PERMISSION, ERR_LISTEN, ERR_DISK
+ * @example
+ *   const node = await createNode({ dir: './state' })
+ *   const model = await node.publish('./llama')
+ *   console.log(model.link)
+ */
+export async function createNode (options: NodeOptions): Promise<Node> {
+  const resolved = resolveNodeOptions(options)
+  resolved.signal?.throwIfAborted()
+  const swarms = new Map<string, Swarm>()
+  const parts = await openNodeParts(resolved, opened => new NodeSwarms(swarms, opened))
+  return new ModelswarmNode(parts, swarms)
+}
+
+const PULL_KEYS = ['peers', 'include', 'force', 'giveUpSeconds', 'onProgress', 'signal']
+const LINGER_LOOK_MS = 100
+
+/** The swarms of a node by root: those that were opened, and on demand those of models in the state folder. */
+class NodeSwarms implements OpenSwarms {
+  readonly #swarms: Map<string, Swarm>
+  readonly #parts: NodeParts
+  readonly #opening = new Map<string, Promise<Swarm | undefined>>()
+
+  constructor (swarms: Map<string, Swarm>, parts: NodeParts) {
+    this.#swarms = swarms
+    this.#parts = parts
+  }
+
+  * roots (): Generator<CID> {
+    for (const swarm of this.#swarms.values()) yield swarm.root
+    for (const record of this.#parts.store.models.list()) {
+      if (!this.#swarms.has(record.root)) yield CID.parse(record.root)
+    }
+  }
+
+  async swarmOf (root: CID): Promise<Swarm | undefined> {
+    const key = root.toString()
+    const known = this.#swarms.get(key)
+    if (known !== undefined) return known
+    const opening = this.#opening.get(key) ?? this.#open(root).finally(() => { this.#opening.delete(key) })
+    this.#opening.set(key, opening)
+    return await opening
+  }
+
+  async #open (root: CID): Promise<Swarm | undefined> {
+    const parts = this.#parts
+    const records = parts.store.models.get(root.toString())
+    const manifest = await knownManifest(root, parts)
+    if (manifest === undefined) return undefined
+    const held = await heldBlocks(manifest, records)
+    const known = this.#swarms.get(root.toString())
+    if (known !== undefined) return known
+    const swarm = parts.newSwarm(root)
+    swarm.setContent(manifest, held, recordAccess(manifest, records, parts))
+    this.#swarms.set(root.toString(), swarm)
+    return swarm
+  }
+}
+
+class ModelswarmNode implements Node {
+  readonly #parts: NodeParts
+  readonly #swarms: Map<string, Swarm>
+  readonly #work = new Set<Promise<unknown>>()
+  /** Payload sent by swarms that are no more. */
+  #sentBefore = 0
+  #stopped: Promise<void> | undefined
+
+  constructor (parts: NodeParts, swarms: Map<string, Swarm>) {
+    this.#parts = parts
+    this.#swarms = swarms
+  }
+
+  get peerId (): string {
+    return this.#parts.libp2p.peerId.toString()
+  }
+
+  get addrs (): readonly string[] {
+    return this.#parts.libp2p.getMultiaddrs().map(addr => addr.toString())
+  }
+
+  get sentBytes (): number {
+    let sum = this.#sentBefore
+    for (const swarm of this.#swarms.values()) sum += swarm.sentBytes
+    return sum
+  }
+
+  async publish (path: string, options: PublishOptions = {}): Promise<PublishedModel> {
+    checkKeys('publish', options, ['onProgress', 'signal'])
+    return await this.#running(options.signal, async signal => {
+      const { record, manifest } = await publish(path, { ...this.#parts, onProgress: options.onProgress, signal })
+      await this.#replaceSwarm(manifest.root, swarm => {
+        const held = new Bitfield(manifest.blockCount)
+        held.fill()
+        swarm.setContent(manifest, held, recordAccess(manifest, [record], this.#parts), { open: this.#parts.options.open })
+      })
+      const { addrs, peerId } = this
+      const link = formatLink({
+        root: manifest.root,
+        name: record.name,
+        peers: linkPeers(peerId, addrs, this.#parts.options.announce)
+      })
+      const files = manifest.files.map(file => ({ path: file.path, bytes: file.sizeBytes }))
+      return { root: record.root, link, bytes: manifest.totalBytes, blocks: manifest.blockCount, files }
+    })
+  }
+
+  async pull (link: string, dir: string, options: PullOptions = {}): Promise<PulledModel> {
+    checkKeys('pull', options, PULL_KEYS)
+    checkTexts('pull', 'peers', options.peers ?? [])
+    checkTexts('pull', 'include', options.include ?? [])
+    checkSeconds('pull', 'giveUpSeconds', options.giveUpSeconds)
+    const parsed = parseLink(link)
+    return await this.#running(options.signal, async signal => {
+      const swarm = await this.#swarmForPull(parsed.root)
+      const search = this.#parts.discovery.search(swarm)
+      try {
+        this.#addHints(swarm, parsed, options.peers ?? [])
+        const matches = picomatch(options.include ?? '**', { dot: true })
+        const parts = { ...this.#parts, swarm, search, addrs: this.addrs, include: (path: string) => matches(path) }
+        return await pull(parsed, dir, parts, { ...options, signal })
+      } finally {
+        this.#pullingRoots.delete(swarm.root.toString())
+      }
+    })
+  }
+
+  async linger (root: string, options: LingerOptions): Promise<void> {
+    checkKeys('linger', options, ['seconds', 'signal'])
+    checkSeconds('linger', 'seconds', options.seconds)
+    const swarm = this.#swarms.get(parseLink(root).root.toString())
+    const { clock } = this.#parts
+    const endAt = clock.now() + options.seconds * 1000
+    await this.#running(options.signal, async signal => {
+      while (swarm?.hasLackingPeer === true && clock.now() < endAt && !signal.aborted) {
+        const { promise, resolve } = Promise.withResolvers<void>()
+        const timer = setTimeout(resolve, Math.min(LINGER_LOOK_MS, endAt - clock.now()))
+        signal.addEventListener('abort', () => { resolve() }, { once: true })
+        await promise
+        clearTimeout(timer)
+      }
+    })
+  }
+
+  swarm (root: string): SwarmState | undefined {
+    const swarm = this.#swarms.get(parseLink(root).root.toString())
+    if (swarm === undefined) return undefined
+    const known = [...swarm.sessions.values()].flatMap(session => session.theirHoldings ?? [])
+    const all = known.reduce((sum, holdings) => sum + holdings.length, 0)
+    const held = known.reduce((sum, holdings) => sum + holdings.count, 0)
+    const bytes = swarm.manifest?.distinctBytes ?? 0
+    return {
+      peers: swarm.sessions.size,
+      seeders: known.filter(holdings => holdings.isFull).length,
+      complete: all === 0 ? 1 : held / all,
+      copiesSent: bytes === 0 ? 0 : swarm.sentBytes / bytes,
+      sentBytes: swarm.sentBytes
+    }
+  }
+
+  async inspect (linkOrRootOrPath: string, options: InspectOptions = {}): Promise<Inspection> {
+    checkKeys('inspect', options, ['peers', 'giveUpSeconds', 'tensors', 'signal'])
+    const { tensors = false, giveUpSeconds = GIVE_UP_SECONDS } = options
+    return await this.#running(options.signal, async signal => {
+      const parts = this.#parts
+      if (asRoot(linkOrRootOrPath) === undefined) {
+        const { manifest, record } = await publish(linkOrRootOrPath, { ...parts, isListed: false, signal })
+        return await inspect(manifest, { tensors, files: record.files, readers: parts.readers })
+      }
+      const link = parseLink(linkOrRootOrPath)
+      const manifest = await knownManifest(link.root, parts) ??
+        await this.#fetchTree(link, options.peers ?? [], { giveUpSeconds, signal })
+      const files = parts.store.models.get(link.root.toString()).flatMap(record => record.files)
+      return await inspect(manifest, { tensors, files, readers: parts.readers })
+    })
+  }
+
+  async stop (): Promise<void> {
+    await (this.#stopped ??= this.#stop())
+  }
+
+  async #stop (): Promise<void> {
+    this.#parts.stopping.abort(new ModelswarmError('ERR_STOPPED', 'The node was stopped'))
+    await Promise.allSettled(this.#work)
+    await Promise.all([...this.#swarms.values()].map(async swarm => { await swarm.stop() }))
+    await this.#parts.close()
+  }
+
+  /** Runs a piece of work that ends when the node stops or the caller's signal aborts, and that `stop` waits for. */
+  async #running<T> (signal: AbortSignal | undefined, act: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { stopping } = this.#parts
+    stopping.signal.throwIfAborted()
+    signal?.throwIfAborted()
+    const work = act(signal === undefined ? stopping.signal : AbortSignal.any([signal, stopping.signal]))
+    this.#work.add(work)
+    try {
+      return await work
+    } finally {
+      this.#work.delete(work)
+    }
+  }
+
+  readonly #pullingRoots = new Set<string>()
+
+  async #swarmForPull (root: CID): Promise<Swarm> {
+    const key = root.toString()
+    if (this.#pullingRoots.has(key)) {
+      throw new ModelswarmError('ERR_TARGET_BUSY', `This node is pulling ${key} already; wait until it is done`, { blockId: key })
+    }
+    this.#pullingRoots.add(key)
+    try {
+      const known = this.#swarms.get(key)
+      // A swarm that serves everything goes on: the pull then is a copy on this machine.
+      if (known?.held?.isFull === true) return known
+      return await this.#replaceSwarm(root, () => {})
+    } catch (err) {
+      this.#pullingRoots.delete(key)
+      throw err
+    }
+  }
+
+  async #replaceSwarm (root: CID, prepare: (swarm: Swarm) => void): Promise<Swarm> {
+    const older = this.#swarms.get(root.toString())
+    const swarm = this.#parts.newSwarm(root)
+    prepare(swarm)
+    this.#swarms.set(root.toString(), swarm)
+    if (older !== undefined) {
+      this.#parts.discovery.stopSearch(older)
+      await older.stop()
+      this.#sentBefore += older.sentBytes
+    }
+    return swarm
+  }
+
+  #addHints (swarm: Swarm, link: Link, peers: readonly string[]): void {
+    const search = this.#parts.discovery.search(swarm)
+    for (const peer of link.peers) {
+      if (peer.addrs.length > 0) search.add({ peerId: peer.id, addrs: peer.addrs, isHint: true })
+    }
+    for (const addr of peers) search.add({ peerId: /\/p2p\/([^/]+)$/.exec(addr)?.[1], addrs: [addr], isHint: true })
+    // Who is connected already may know the model too.
+    for (const peerId of this.#parts.libp2p.getPeers()) search.add({ peerId: peerId.toString(), addrs: [], isHint: false })
+  }
+
+  async #fetchTree (
+    link: Link, peers: readonly string[], options: { giveUpSeconds: number, signal: AbortSignal }
+  ): Promise<Manifest> {
+    const { clock, hash, store, newSwarm, discovery } = this.#parts
+    const swarm = newSwarm(link.root)
+    const watch = new PullWatch({
+      clock,
+      giveUpMs: options.giveUpSeconds * 1000,
+      gaveUp: () => new ModelswarmError('ERR_GAVE_UP',
+        `Nobody gave the tree of ${link.root} within ${options.giveUpSeconds} s: ${discovery.search(swarm).report().join('; ')}`),
+      onLook: () => {},
+      signal: options.signal
+    })
+    try {
+      this.#addHints(swarm, link, peers)
+      return await Promise.race([watch.failed, resolveManifest(link.root, {
+        hash,
+        signal: options.signal,
+        getNodes: async cids => {
+          const nodes = await swarm.treeFetch.fetch(cids)
+          watch.alive()
+          await store.nodes.putNodes(cids.map((cid, i) => ({ cid, bytes: nodes[i] ?? new Uint8Array(0) })))
+          return nodes
+        }
+      })])
+    } finally {
+      watch.stop()
+      discovery.stopSearch(swarm)
+      await swarm.stop()
+    }
+  }
+}

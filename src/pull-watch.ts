@@ -1,0 +1,57 @@
+import type { Clock } from './swarm/ports.ts'
+
+const LOOK_MS = 250
+
+/**
+ * Ends a pull that cannot go on: resolves never, rejects when the signal aborts, when somebody calls `fail`, or when
+ * nothing has happened for so long (then with what `gaveUp` makes). Its owner calls `stop`.
+ */
+export class PullWatch {
+  /** Never resolves. */
+  readonly failed: Promise<never>
+  readonly #reject: (err: unknown) => void
+  readonly #parts: { clock: Clock, giveUpMs: number, gaveUp: () => Error, onLook: () => void, signal?: AbortSignal | undefined }
+  #aliveAt: number
+  #isOver = false
+  #cancelTimer: () => void = () => {}
+
+  constructor (parts: { clock: Clock, giveUpMs: number, gaveUp: () => Error, onLook: () => void, signal?: AbortSignal | undefined }) {
+    const { promise, reject } = Promise.withResolvers<never>()
+    this.failed = promise
+    this.#reject = reject
+    promise.catch(() => { /* whoever races it sees it; nobody may be racing any more */ })
+    this.#parts = parts
+    this.#aliveAt = parts.clock.now()
+    parts.signal?.addEventListener('abort', this.#onAbort)
+    if (parts.signal?.aborted === true) this.#onAbort()
+    this.#arm()
+  }
+
+  /** A verified byte has come. */
+  alive (): void {
+    this.#aliveAt = this.#parts.clock.now()
+  }
+
+  fail = (err: unknown): void => {
+    this.#reject(err)
+  }
+
+  stop (): void {
+    this.#isOver = true
+    this.#cancelTimer()
+    this.#parts.signal?.removeEventListener('abort', this.#onAbort)
+  }
+
+  readonly #onAbort = (): void => {
+    this.#reject(this.#parts.signal?.reason)
+  }
+
+  #arm (): void {
+    if (this.#isOver) return
+    this.#cancelTimer = this.#parts.clock.setTimer(LOOK_MS, () => {
+      this.#parts.onLook()
+      if (this.#parts.clock.now() - this.#aliveAt > this.#parts.giveUpMs) this.#reject(this.#parts.gaveUp())
+      this.#arm()
+    })
+  }
+}

@@ -1,0 +1,40 @@
+import { Mode } from '../wire/protocol.ts'
+import { SourceMeter } from './source-meter.ts'
+import type { Bitfield } from '../model/bitfield.ts'
+
+/** What the scheduler knows of one source. A record of state; the rules are in scheduler.ts. */
+export class SchedulerSource {
+  readonly id: string
+  /** Peers are asked before origins (I9: an origin differs in cost and credit only). */
+  readonly cost: number
+  readonly holdings: Bitfield
+  readonly meter = new SourceMeter()
+  /** Blocks asked of it and neither stored nor given up. */
+  readonly asked = new Set<number>()
+  /** Blocks it was asked for and would not give; not asked again before the time given. */
+  readonly refused = new Map<number, number>()
+  mode: Mode = Mode.open
+  /** Sum of the sizes of `asked`. */
+  askedBytes = 0
+  /** Bytes a choosing publisher may send of its own choice, from the start: what we granted, and what has come. */
+  wantGranted = 0
+  wantUsed = 0
+  /** Nothing is asked before this time: it was silent, or said so. */
+  pausedUntil = 0
+  /** When a spare publisher was last asked for a block that others hold too. */
+  spareAskedAt = -Infinity
+  silences = 0
+  /** Something changed that may let us ask it for more. */
+  isDirty = true
+
+  constructor (id: string, cost: number, holdings: Bitfield) {
+    this.id = id
+    this.cost = cost
+    this.holdings = holdings
+  }
+
+  /** Bytes asked of it and not yet stored: what I3 bounds by its credit. */
+  get outstandingBytes (): number {
+    return this.askedBytes + Math.max(0, this.wantGranted - this.wantUsed)
+  }
+}

@@ -1,0 +1,78 @@
+import { CREDIT_QUEUE_MS, FIRST_CREDIT_BYTES, MAX_CREDIT_BYTES } from '../defaults.ts'
+
+const SAMPLE_MS = 100
+const FIRST_RTT_MS = 50
+
+/**
+ * Measures one source and derives its credit: how many bytes may be asked of it and not yet be here.
+ * credit = one block + rate x (RTT + 100 ms), the adaptive rule of SWARM-POLICY.md section 3: it grows geometrically
+ * while the source keeps up, and shrinks to one block for a source that delivers little.
+ */
+export class SourceMeter {
+  #rateBytesPerMs = 0
+  #rttMs = FIRST_RTT_MS
+  #hasRtt = false
+  #sampleStart = 0
+  #sampleBytes = 0
+  #isBusy = false
+  #lastBytesAt = 0
+
+  get rttMs (): number {
+    return this.#rttMs
+  }
+
+  /** Smoothed rate of delivery while something was asked of the source; 0 until known. */
+  get rateBytesPerSec (): number {
+    return this.#rateBytesPerMs * 1000
+  }
+
+  /** When the source last showed life, in the clock's ms. */
+  get lastBytesAt (): number {
+    return this.#lastBytesAt
+  }
+
+  /** A measured round trip; the least of all counts, since later ones include our own queues. */
+  onRoundTrip (ms: number): void {
+    if (!this.#hasRtt || ms < this.#rttMs) this.#rttMs = Math.max(ms, 0.1)
+    this.#hasRtt = true
+  }
+
+  /** Something was asked of the source. Time without anything asked does not count against its rate. */
+  onAsked (now: number): void {
+    if (this.#isBusy) return
+    this.#isBusy = true
+    this.#sampleStart = now
+    this.#sampleBytes = 0
+    this.#lastBytesAt = Math.max(this.#lastBytesAt, now)
+  }
+
+  /** Nothing is asked of the source any more. */
+  onIdle (): void {
+    this.#isBusy = false
+  }
+
+  onBytes (now: number, bytes: number): void {
+    this.#lastBytesAt = now
+    this.#sampleBytes += bytes
+    const elapsed = now - this.#sampleStart
+    if (elapsed < SAMPLE_MS) return
+    const sample = this.#sampleBytes / elapsed
+    // Up fast, down slowly: a dip is often another stream's turn, and credit that is too small caps the rate itself.
+    const weight = sample > this.#rateBytesPerMs ? 0.7 : 0.2
+    this.#rateBytesPerMs += weight * (sample - this.#rateBytesPerMs)
+    this.#sampleStart = now
+    this.#sampleBytes = 0
+  }
+
+  /** The source failed to deliver: start over from the least. */
+  onFailed (): void {
+    this.#rateBytesPerMs = 1e-9
+  }
+
+  /** Credit in bytes, for blocks of at most `blockBytes`. */
+  creditBytes (blockBytes: number): number {
+    if (this.#rateBytesPerMs === 0) return Math.max(FIRST_CREDIT_BYTES, blockBytes)
+    const window = this.#rateBytesPerMs * (this.#rttMs + CREDIT_QUEUE_MS)
+    return Math.min(blockBytes + window, Math.max(MAX_CREDIT_BYTES, blockBytes))
+  }
+}

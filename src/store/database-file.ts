@@ -1,0 +1,76 @@
+import { open } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { onDisk, unlessAbsent } from '../files/disk-error.ts'
+import { damaged } from './state-error.ts'
+import type { FileHandle } from 'node:fs/promises'
+
+// LMDB maps its file into memory and believes it: a file that was cut short or overwritten ends the process with SIGBUS
+// or SIGSEGV, which no catch sees. So the two meta pages and the root pages are looked at first. Format of lmdb-js 3
+// (its lmdb.h and mdb.c, MDB_DATA_VERSION 2), little endian:
+//
+//   page n    0 page number (8)  ...
+//   page 0,1  24 magic (4)  28 version (4)  40 map size (8)  48 page size (4)  48.. free tree (48)  96.. main tree (48)
+//             88 root of the free tree (8)  136 root of the main tree (8)  144 last page (8)  152 transaction (8)
+
+const MAGIC = 0xbeefc0de
+const META_BYTES = 160
+const FREE_ROOT = 88
+const MAIN_ROOT = 136
+const NO_PAGE = 0xffff_ffff_ffff_ffffn
+/** Another process may commit between two of our reads: then we look again. */
+const ATTEMPTS = 5
+
+/**
+ * Makes sure that a database file, if there is one, is whole enough to be opened. Damage inside it that leaves the
+ * tree's roots alone is not found.
+ *
+ * @throws ModelswarmError ERR_STATE_DAMAGED; ERR_PATH_PERMISSION, ERR_DISK
+ */
+export async function checkDatabaseFile (path: string): Promise<void> {
+  await onDisk('read', path, async () => {
+    const handle = await unlessAbsent(async () => await open(path, 'r'))
+    if (handle === undefined) return
+    try {
+      for (let attempt = 1; ; attempt++) {
+        const fault = await findFault(handle)
+        if (fault === undefined) return
+        if (attempt === ATTEMPTS) throw damaged(dirname(dirname(path)), fault)
+      }
+    } finally {
+      await handle.close()
+    }
+  })
+}
+
+async function findFault (handle: FileHandle): Promise<string | undefined> {
+  const stats = await handle.stat()
+  if (stats.isDirectory()) return 'a folder has the name of the database'
+  // LMDB treats an empty file as a new database.
+  if (stats.size === 0) return undefined
+  const first = await readAt(handle, 0, META_BYTES)
+  const pageBytes = first?.readUInt32LE(48) ?? 0
+  if (first === undefined || !isMeta(first) || pageBytes < 512 || pageBytes > 65536) return 'its database is no database'
+  const second = await readAt(handle, pageBytes, META_BYTES)
+  if (second === undefined || !isMeta(second)) return 'its database is cut short or overwritten at the beginning'
+  const newest = second.readBigUInt64LE(152) > first.readBigUInt64LE(152) ? second : first
+  for (const at of [FREE_ROOT, MAIN_ROOT]) {
+    const root = newest.readBigUInt64LE(at)
+    if (root === NO_PAGE) continue
+    const page = await readAt(handle, Number(root) * pageBytes, pageBytes)
+    if (page === undefined) return 'its database is cut short'
+    if (page.readBigUInt64LE(0) !== root) return 'its database is overwritten'
+  }
+  const missing = (Number(newest.readBigUInt64LE(144)) + 1) * pageBytes - (await handle.stat()).size
+  // The last pages of a transaction may never have been written when they were freed within it: allow for some.
+  return missing > 1024 * pageBytes ? 'its database is cut short' : undefined
+}
+
+function isMeta (page: Buffer): boolean {
+  return page.readUInt32LE(24) === MAGIC && page.readUInt32LE(28) === 2
+}
+
+async function readAt (handle: FileHandle, offset: number, length: number): Promise<Buffer | undefined> {
+  const bytes = Buffer.alloc(length)
+  const { bytesRead } = await handle.read(bytes, 0, length, offset)
+  return bytesRead === length ? bytes : undefined
+}

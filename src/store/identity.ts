@@ -1,0 +1,145 @@
+import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { ModelswarmError } from '../errors.ts'
+import { onDisk, unlessAbsent } from '../files/disk-error.ts'
+import { takeLock } from '../files/process-lock.ts'
+import { machineFingerprint } from './machine.ts'
+import type { ProcessLock } from '../files/process-lock.ts'
+
+//   <state>/identities/N/key       the private key, mode 0600
+//                        machine   fingerprint of the machine it was made on
+//                        port      the last port listened on
+//                        lock      held by the process that uses the slot
+
+/** Processes of one state folder that can have an identity at once. */
+const MAX_SLOTS = 1000
+
+export interface IdentityParts {
+  /** A new private key as bytes. */
+  generateKey: () => Promise<Uint8Array>
+  /** The peer id of a key; throws when the bytes are no key. */
+  peerIdOf: (key: Uint8Array) => Promise<string> | string
+  /** Slots with one of these peer ids are passed over. */
+  avoidPeerIds?: readonly string[] | undefined
+  /** Told in a sentence when a key was set aside. */
+  onNote?: ((message: string) => void) | undefined
+  /** Of this machine. Default: machineFingerprint(). */
+  fingerprint?: string
+}
+
+/** The key that this process uses until it lets go of it. */
+export interface Identity {
+  readonly slot: number
+  /** Private key as generateKey made it. */
+  readonly key: Uint8Array
+  readonly peerId: string
+  /** The port last saved for this identity. */
+  readonly port: number | undefined
+  savePort: (port: number) => Promise<void>
+  /** Gives the slot to whoever comes next. Twice is fine. */
+  release: () => Promise<void>
+}
+
+/**
+ * Takes the first identity of a state folder that no living process uses, making one where there is none. A key that
+ * came here with a copied disk is set aside: two nodes must not share one.
+ *
+ * @throws ModelswarmError ERR_PATH_PERMISSION, ERR_NO_SPACE, ERR_DISK; ERR_SAME_IDENTITY when every slot is taken
+ */
+export async function takeIdentity (stateDir: string, parts: IdentityParts): Promise<Identity> {
+  const fingerprint = parts.fingerprint ?? machineFingerprint()
+  for (let slot = 0; slot < MAX_SLOTS; slot++) {
+    const dir = join(stateDir, 'identities', String(slot))
+    await onDisk('create folder', dir, async () => { await mkdir(dir, { recursive: true, mode: 0o700 }) })
+    const taken = await takeLock(join(dir, 'lock'))
+    if ('busy' in taken) continue
+    const opening = openSlot(dir, slot, { ...parts, fingerprint, lock: taken.lock })
+    const identity = await opening.catch(async (err: unknown) => {
+      await taken.lock.release()
+      throw err
+    })
+    if (parts.avoidPeerIds?.includes(identity.peerId) !== true) return identity
+    await identity.release()
+  }
+  throw new ModelswarmError('ERR_SAME_IDENTITY',
+    `Cannot take an identity in ${stateDir}: all ${MAX_SLOTS} are in use; use another state folder`, { path: stateDir })
+}
+
+interface SlotParts extends IdentityParts {
+  readonly fingerprint: string
+  readonly lock: ProcessLock
+}
+
+async function openSlot (dir: string, slot: number, parts: SlotParts): Promise<Identity> {
+  const path = join(dir, 'key')
+  const machine = await readText(join(dir, 'machine'))
+  if (machine !== undefined && machine !== parts.fingerprint && await setAside(path, 'other-machine')) {
+    parts.onNote?.(`The state folder was made on another machine: its key in ${dir} was set aside and this node takes a new identity`)
+    await onDisk('remove', dir, async () => { await rm(join(dir, 'port'), { force: true }) })
+  }
+  let key = await readBytes(path)
+  let peerId = key === undefined ? undefined : await peerIdIn(key, parts)
+  if (key !== undefined && peerId === undefined) {
+    await setAside(path, 'unreadable')
+    parts.onNote?.(`The key in ${dir} cannot be read: it was set aside and this node takes a new identity`)
+  }
+  if (key === undefined || peerId === undefined) {
+    key = await parts.generateKey()
+    peerId = await parts.peerIdOf(key)
+    await writeWhole(path, key)
+  }
+  if (machine !== parts.fingerprint) await writeWhole(join(dir, 'machine'), Buffer.from(parts.fingerprint))
+  return {
+    slot,
+    key,
+    peerId,
+    port: toPort(await readText(join(dir, 'port'))),
+    savePort: async port => { await writeWhole(join(dir, 'port'), Buffer.from(String(port))) },
+    release: parts.lock.release
+  }
+}
+
+async function peerIdIn (key: Uint8Array, parts: IdentityParts): Promise<string | undefined> {
+  try {
+    return await parts.peerIdOf(key)
+  } catch (err) {
+    // What the key decoder throws has no code of ours; a slot with an unreadable key heals with a new one.
+    if (err instanceof Error) return undefined
+    throw err
+  }
+}
+
+/** Renames a key so that it is kept but not used; false when there is none. */
+async function setAside (path: string, why: string): Promise<boolean> {
+  return await onDisk('rename', path, async () => {
+    return await unlessAbsent(async () => {
+      await rename(path, `${path}.${why}-${Date.now()}`)
+      return true
+    }) ?? false
+  })
+}
+
+/** Writes a file of mode 0600 so that it is there whole or not at all, also after a power cut. */
+async function writeWhole (path: string, bytes: Uint8Array): Promise<void> {
+  await onDisk('write', path, async () => {
+    const draft = `${path}.new`
+    await writeFile(draft, bytes, { mode: 0o600 })
+    const file = await open(draft, 'r+')
+    await file.sync().finally(async () => { await file.close() })
+    await rename(draft, path)
+  })
+}
+
+async function readBytes (path: string): Promise<Uint8Array | undefined> {
+  return await onDisk('read', path, async () => await unlessAbsent(async () => await readFile(path)))
+}
+
+async function readText (path: string): Promise<string | undefined> {
+  const bytes = await readBytes(path)
+  return bytes === undefined ? undefined : Buffer.from(bytes).toString('utf8').trim()
+}
+
+function toPort (text: string | undefined): number | undefined {
+  const port = Number(text)
+  return text !== undefined && Number.isInteger(port) && port > 0 && port < 65536 ? port : undefined
+}

@@ -1,0 +1,47 @@
+import { openDatabase } from './database.ts'
+import { Held } from './held.ts'
+import { Models } from './models.ts'
+import { Places } from './places.ts'
+import { TreeNodes } from './tree-nodes.ts'
+import type { HeldParts } from './held.ts'
+
+/** What this machine knows, in a state folder that any number of processes share. */
+export interface Store {
+  readonly nodes: TreeNodes
+  readonly places: Places
+  readonly models: Models
+  readonly held: Held
+  /**
+   * Forgets a root: its records, and the places of files that no other model has. Tree nodes stay: models share them.
+   */
+  forget: (root: string) => Promise<void>
+  /** Waits for writes under way, then closes. Twice is fine. */
+  close: () => Promise<void>
+}
+
+/**
+ * Opens the state folder, made when it is not there.
+ *
+ * @throws ModelswarmError ERR_STATE_VERSION, ERR_STATE_DAMAGED, ERR_PATH_KIND, ERR_PATH_PERMISSION, ERR_NO_SPACE,
+ *   ERR_DISK
+ */
+export async function openStore (dir: string, parts: HeldParts = {}): Promise<Store> {
+  const database = await openDatabase(dir)
+  const models = new Models(database)
+  const places = new Places(database)
+  const held = new Held(database, parts)
+  return {
+    nodes: new TreeNodes(database),
+    places,
+    models,
+    held,
+    forget: async root => {
+      const files = models.get(root).flatMap(record => record.files)
+      await models.delete(root)
+      await held.forget(root)
+      const kept = new Set(models.list().flatMap(record => record.files.map(file => file.absolute)))
+      for (const { absolute } of files) if (!kept.has(absolute)) await places.dropPath(absolute)
+    },
+    close: async () => { await database.close() }
+  }
+}

@@ -1,0 +1,45 @@
+import { ModelswarmError } from '../errors.ts'
+import { diskError } from '../files/disk-error.ts'
+import { freeSpace } from '../files/disk-space.ts'
+
+/** The error for a state folder that cannot be read; says what to do. */
+export function damaged (dir: string, seen: string, cause?: unknown): ModelswarmError {
+  return new ModelswarmError('ERR_STATE_DAMAGED',
+    `Cannot read the state in ${dir}: ${seen}; move the folder away, models stay where they are and can be published or pulled again`,
+    { path: dir, cause })
+}
+
+/** LMDB's own error numbers (lmdb.h, 0.9.90): MDB_KEYEXIST -30799 ... MDB_BAD_DBI -30780. */
+const LMDB_DAMAGED = new Set([-30797, -30796, -30795, -30794, -30793])
+const LMDB_MAP_FULL = -30792
+
+/** System error numbers of LMDB's errors by their names. */
+const SYSTEM: Record<number, string> = {
+  1: 'EPERM', 2: 'ENOENT', 5: 'EIO', 13: 'EACCES', 21: 'EISDIR', 28: 'ENOSPC', 30: 'EROFS', 122: 'EDQUOT'
+}
+/** With less room than this, a failed write is taken for a full disk: LMDB reports a short write as EIO. */
+const FULL_BYTES = 64 * 1024
+
+/** What LMDB threw, as an error of ours; anything else comes back as it is. */
+export async function databaseError (thrown: unknown, dir: string): Promise<unknown> {
+  const err = await reasonOf(thrown)
+  if (!(err instanceof Error) || err instanceof ModelswarmError) return err
+  const number = 'code' in err && typeof err.code === 'number' ? err.code : undefined
+  if (number === undefined) return diskError(err, 'use the state in', dir)
+  if (LMDB_DAMAGED.has(number)) return damaged(dir, err.message, err)
+  if (number === 21) return damaged(dir, 'a folder has the name of the database', err)
+  const full = number === LMDB_MAP_FULL || (number === 5 && await freeSpace(dir) < FULL_BYTES)
+  const code = full ? 'ENOSPC' : SYSTEM[number] ?? 'EIO'
+  return diskError(Object.assign(new Error(err.message, { cause: err }), { code }), 'use the state in', dir)
+}
+
+/** A failed commit is reported without its reason, which lmdb-js gives in a promise beside it that must not be lost. */
+async function reasonOf (err: unknown): Promise<unknown> {
+  if (!(err instanceof Error) || !('commitError' in err) || !(err.commitError instanceof Promise)) return err
+  try {
+    await err.commitError
+    return err
+  } catch (reason) {
+    return reason
+  }
+}

@@ -1,0 +1,105 @@
+import { REDIAL_FIRST_MS, REDIAL_MAX_MS } from '../defaults.ts'
+
+/** Somebody who may have the model: where to dial, and how it went. */
+export interface Candidate {
+  /** The peer id, or the address where none is known. */
+  readonly key: string
+  peerId: string | undefined
+  addrs: string[]
+  /** Given by the link or the caller: tried as long as the pull runs. Others are forgotten after a few failures. */
+  readonly isHint: boolean
+  state: 'waiting' | 'dialling' | 'connected'
+  nextAt: number
+  failures: number
+  lastError: string | undefined
+}
+
+const MAX_CANDIDATES = 2048
+const MAX_ADDRS = 8
+const FORGET_AFTER_FAILURES = 5
+
+/** The candidates of one swarm, and when each is to be tried next: growing pauses, hints for ever. Pure. */
+export class Candidates {
+  readonly #all = new Map<string, Candidate>()
+
+  get all (): Iterable<Candidate> {
+    return this.#all.values()
+  }
+
+  get (key: string): Candidate | undefined {
+    return this.#all.get(key)
+  }
+
+  /** Adds a candidate or what more is known of it; ignored when there are too many. */
+  add (found: { peerId?: string | undefined, addrs: readonly string[], isHint: boolean, at: number }): void {
+    const key = found.peerId ?? found.addrs[0]
+    if (key === undefined) return
+    const known = this.#all.get(key)
+    if (known !== undefined) {
+      known.addrs = [...new Set([...found.addrs, ...known.addrs])].slice(0, MAX_ADDRS)
+      if (known.state === 'waiting' && found.at < known.nextAt && known.failures === 0) known.nextAt = found.at
+      return
+    }
+    if (this.#all.size >= MAX_CANDIDATES && !found.isHint) return
+    this.#all.set(key, {
+      key,
+      peerId: found.peerId,
+      addrs: found.addrs.slice(0, MAX_ADDRS),
+      isHint: found.isHint,
+      state: 'waiting',
+      nextAt: found.at,
+      failures: 0,
+      lastError: undefined
+    })
+  }
+
+  /** The candidates to dial now, hints first. */
+  due (now: number, most: number): Candidate[] {
+    const due: Candidate[] = []
+    for (const candidate of this.#all.values()) {
+      if (candidate.state === 'waiting' && candidate.nextAt <= now) due.push(candidate)
+    }
+    due.sort((a, b) => Number(b.isHint) - Number(a.isHint) || a.nextAt - b.nextAt)
+    return due.slice(0, Math.max(0, most))
+  }
+
+  /** When the next one is due. */
+  nextAt (): number | undefined {
+    let next: number | undefined
+    for (const candidate of this.#all.values()) {
+      if (candidate.state === 'waiting' && (next === undefined || candidate.nextAt < next)) next = candidate.nextAt
+    }
+    return next
+  }
+
+  /** It could not be reached, or had nothing for us. `random` spreads the next tries of many nodes. */
+  failed (candidate: Candidate, reason: string, now: number, random: () => number): void {
+    candidate.state = 'waiting'
+    candidate.failures++
+    candidate.lastError = reason
+    const pause = Math.min(REDIAL_FIRST_MS * 2 ** (candidate.failures - 1), REDIAL_MAX_MS)
+    candidate.nextAt = now + pause * (0.75 + random() / 2)
+    if (!candidate.isHint && candidate.failures >= FORGET_AFTER_FAILURES) this.#all.delete(candidate.key)
+  }
+
+  connected (candidate: Candidate): void {
+    candidate.state = 'connected'
+    candidate.failures = 0
+    candidate.lastError = undefined
+  }
+
+  /** A session with this peer ended: it is tried again after the first pause. */
+  lost (peerId: string, now: number, reason: string | undefined): void {
+    for (const candidate of this.#all.values()) {
+      if (candidate.peerId !== peerId || candidate.state !== 'connected') continue
+      candidate.state = 'waiting'
+      candidate.nextAt = now + REDIAL_FIRST_MS
+      candidate.lastError = reason
+    }
+  }
+
+  /** It misbehaved: never dialled again by this pull. */
+  ban (peerId: string): void {
+    this.#all.delete(peerId)
+  }
+}

@@ -1,0 +1,112 @@
+import { isModelswarmError, ModelswarmError } from '../errors.ts'
+import { IDENTITY_ENCODING } from '../wire/protocol.ts'
+import type { Clock, WriteBlock } from './ports.ts'
+import type { Session } from './session.ts'
+import type { Action, Scheduler } from '../schedule/scheduler.ts'
+import type { BlockMessage } from '../wire/messages.ts'
+
+export interface DownloaderParts {
+  scheduler: Scheduler
+  clock: Clock
+  sizeOf: (block: number) => number
+  /** Resolves when the bytes are those of the block; rejects with ERR_BAD_BLOCK otherwise. */
+  verify: (block: number, bytes: Uint8Array, sourceId: string) => Promise<void>
+  write: WriteBlock
+  sessionOf: (peerId: string) => Session | undefined
+  /** A block is verified and its write returned. */
+  onStored: (block: number, session: Session) => void
+  /** A peer sent bytes that are not the block's. */
+  onBadBlock: (session: Session, err: ModelswarmError) => void
+  /** Our own disk failed: the pull cannot go on. */
+  onFatal: (err: unknown) => void
+  /** Every wanted block is stored. */
+  onComplete: () => void
+}
+
+/**
+ * The acting half of a pull: sends what the scheduler plans, and takes blocks through verify and write. Blame follows
+ * I5: bad bytes are the peer's, a failed write is ours.
+ */
+export class Downloader {
+  readonly #parts: DownloaderParts
+  #isPlanned = false
+  #isStopped = false
+  #cancelWake: () => void = () => {}
+
+  constructor (parts: DownloaderParts) {
+    this.#parts = parts
+  }
+
+  /** Plans soon, once for any number of events in between. */
+  plan (): void {
+    if (this.#isPlanned || this.#isStopped) return
+    this.#isPlanned = true
+    queueMicrotask(() => {
+      this.#isPlanned = false
+      this.#planNow()
+    })
+  }
+
+  stop (): void {
+    this.#isStopped = true
+    this.#cancelWake()
+  }
+
+  onBlockStart (session: Session, block: BlockMessage): boolean {
+    if (block.encoding !== IDENTITY_ENCODING) {
+      throw new ModelswarmError('ERR_PROTOCOL', `Peer encoded a block as ${block.encoding}, which was not offered`,
+        { sourceId: session.peerId, received: block.encoding })
+    }
+    return this.#parts.scheduler.onArriving(session.peerId, block.index, this.#parts.clock.now())
+  }
+
+  onBlock (session: Session, block: BlockMessage, payload: Uint8Array): void {
+    if (!this.#parts.scheduler.onReceived(session.peerId, block.index)) return this.plan()
+    // Room for the next request is made when this one is stored, not when it came: memory stays within the budget.
+    this.#take(session, block.index, payload).catch((err: unknown) => { this.#parts.onFatal(err) })
+  }
+
+  async #take (session: Session, block: number, payload: Uint8Array): Promise<void> {
+    const { scheduler } = this.#parts
+    try {
+      await this.#parts.verify(block, payload, session.peerId)
+    } catch (err) {
+      if (!isModelswarmError(err, 'ERR_BAD_BLOCK')) throw err
+      scheduler.onNotHeld(session.peerId, block)
+      this.#parts.onBadBlock(session, err)
+      return this.plan()
+    }
+    if (this.#isStopped) return
+    const size = this.#parts.sizeOf(block)
+    if (payload.byteLength !== size) {
+      // The bytes are the block's, so it is the tree that lies about their number: nobody can complete this model.
+      throw new ModelswarmError('ERR_BAD_TREE', `Block ${block} has ${payload.byteLength} bytes; the tree says ${size}`,
+        { expected: size, received: payload.byteLength })
+    }
+    await this.#parts.write(block, payload)
+    scheduler.onStored(session.peerId, block)
+    this.#parts.onStored(block, session)
+    if (scheduler.states.isComplete) this.#parts.onComplete()
+    else this.plan()
+  }
+
+  #planNow (): void {
+    if (this.#isStopped) return
+    const { scheduler, clock } = this.#parts
+    for (const action of scheduler.plan(clock.now())) this.#act(action)
+    this.#cancelWake()
+    const { wakeAt } = scheduler
+    if (wakeAt === undefined) return
+    this.#cancelWake = clock.setTimer(Math.max(1, wakeAt - clock.now()), () => { this.plan() })
+  }
+
+  #act (action: Action): void {
+    const session = this.#parts.sessionOf(action.sourceId)
+    if (session === undefined) return
+    switch (action.type) {
+      case 'request': return session.send({ type: 'request', indexes: action.blocks, cids: [] })
+      case 'cancel': return session.send({ type: 'cancel', indexes: action.blocks })
+      case 'want': return session.send({ type: 'want', upTo: action.upTo })
+    }
+  }
+}

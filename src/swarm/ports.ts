@@ -1,0 +1,27 @@
+import type { Hash } from '../model/block-id.ts'
+
+/** Time and chance, injected: real in a node, virtual and seeded in the simulator. */
+export interface Clock {
+  /** Milliseconds on a clock that never jumps. */
+  now: () => number
+  /** Calls `fn` once after `ms`; the function returned cancels it. Must not keep a process alive by itself. */
+  setTimer: (ms: number, fn: () => void) => () => void
+}
+
+export interface SwarmParts {
+  clock: Clock
+  /** Uniform in [0, 1). */
+  random: () => number
+  hash: Hash
+}
+
+/** Where a swarm's blocks and tree nodes lie. Reads and writes that fail reject with a ModelswarmError. */
+export interface BlockAccess {
+  /** The bytes of a block that is held: file bytes, whatever its leaf kind. The buffer is handed over. */
+  read: (block: number) => Promise<Uint8Array>
+  /** A node of the tree by the bytes of its CID. */
+  getNode: (cid: Uint8Array) => Uint8Array | undefined
+}
+
+/** Where a pull puts verified blocks; resolves after the write returned (I2). The buffer is handed over. */
+export type WriteBlock = (block: number, bytes: Uint8Array) => Promise<void>

@@ -1,0 +1,241 @@
+import { ModelswarmError } from '../errors.ts'
+import { sameBytes } from '../model/block-id.ts'
+import { WIRE_LIMITS } from '../wire/limits.ts'
+import { ByeReason, IDENTITY_ENCODING } from '../wire/protocol.ts'
+import { isProof, proofOf } from './proof.ts'
+import { Session } from './session.ts'
+import type { Clock } from './ports.ts'
+import type { Swarm } from './swarm.ts'
+import type { Channel, ChannelSink } from '../wire/channel.ts'
+import type { ByeMessage, HelloMessage, Message } from '../wire/messages.ts'
+import type { CID } from 'multiformats/cid'
+
+// The first words of a session:
+//
+//   opener                                   accepter
+//     control: Hello (proof) ───────────────►  finds the root whose proof this is, or Bye (unknownRoot)
+//              ◄─────────────── Hello (proof, token)
+//     data:    Attach (token) ──────────────►  the session of that token
+//
+// Both may open at once: the session that the peer with the smaller id opened stays.
+
+export interface ReceptionParts {
+  ourId: string
+  /** Every root this node serves or pulls. */
+  roots: () => Iterable<CID>
+  /** The swarm of one of them, opened when it is not yet; undefined when it cannot be served after all. */
+  swarmOf: (root: CID) => Promise<Swarm | undefined>
+  clock: Clock
+  random: () => number
+}
+
+/** Turns streams into sessions: says Hello for us, checks theirs, joins both streams, and hands the session over. */
+export class Reception {
+  readonly #parts: ReceptionParts
+  readonly #tokens = new Map<string, { session: Session, peerId: string }>()
+  readonly #opening = new Map<Swarm, Set<string>>()
+  #pendingHellos = 0
+
+  constructor (parts: ReceptionParts) {
+    this.#parts = parts
+  }
+
+  /**
+   * Opens a session over a control stream of ours.
+   *
+   * @returns the session, joined to its swarm; undefined when the peer's own session with us takes its place
+   * @throws ModelswarmError ERR_NOT_HELD when the peer does not know the root, ERR_PROTOCOL, ERR_PEER_LOST
+   */
+  async open (swarm: Swarm, peerId: string, control: Channel, openData: () => Promise<Channel>): Promise<Session | undefined> {
+    const opening = this.#opening.get(swarm) ?? new Set()
+    this.#opening.set(swarm, opening)
+    opening.add(peerId)
+    const door = new Door(control, this.#parts.clock)
+    try {
+      control.send(await this.#hello(swarm, peerId, EMPTY))
+      const first = await door.first
+      if (first.type === 'bye') {
+        if (first.reason === ByeReason.duplicate) {
+          await control.close()
+          return undefined
+        }
+        throw byeError(first, peerId)
+      }
+      if (first.type !== 'hello' || !await isProof(first.proof, swarm.root, peerId, this.#parts.ourId)) {
+        throw new ModelswarmError('ERR_PROTOCOL', 'Peer did not show that it knows the root', { sourceId: peerId })
+      }
+      const data = await openData()
+      const session = this.#session(control, peerId, true, first)
+      data.send({ type: 'attach', token: first.token })
+      const sink = session.attachData(data)
+      if (sink !== undefined) data.open(sink)
+      swarm.join(session)
+      door.pass(session)
+      return session
+    } catch (err) {
+      control.abort(err instanceof Error ? err : new Error('Handshake failed'))
+      throw err
+    } finally {
+      opening.delete(peerId)
+    }
+  }
+
+  /** A peer opened a control stream. Never rejects: what goes wrong ends the stream. */
+  async acceptControl (control: Channel, peerId: string): Promise<void> {
+    if (this.#pendingHellos >= WIRE_LIMITS.pendingHellos) {
+      control.abort(new ModelswarmError('ERR_PROTOCOL', 'Too many peers say hello at the same time'))
+      return
+    }
+    this.#pendingHellos++
+    const door = new Door(control, this.#parts.clock)
+    try {
+      const first = await door.first
+      if (first.type !== 'hello') throw new ModelswarmError('ERR_PROTOCOL', `Peer began with ${first.type}, not hello`)
+      const swarm = await this.#find(first.proof, peerId)
+      const refusal = swarm === undefined ? ByeReason.unknownRoot : this.#refusal(swarm, peerId)
+      if (swarm === undefined || refusal !== undefined) {
+        control.send({ type: 'bye', reason: refusal ?? ByeReason.unknownRoot })
+        await control.close()
+        return
+      }
+      const token = crypto.getRandomValues(new Uint8Array(16))
+      const session = this.#session(control, peerId, false, first)
+      this.#tokens.set(keyOf(token), { session, peerId })
+      this.#parts.clock.setTimer(WIRE_LIMITS.helloMs, () => {
+        if (this.#tokens.delete(keyOf(token))) session.fail('Peer did not attach its data stream in time')
+      })
+      control.send(await this.#hello(swarm, peerId, token))
+      swarm.join(session)
+      door.pass(session)
+    } catch (err) {
+      control.abort(err instanceof Error ? err : new Error('Handshake failed'))
+    } finally {
+      this.#pendingHellos--
+    }
+  }
+
+  /** A peer opened a data stream: its Attach tells the session it belongs to. */
+  acceptData (data: Channel, peerId: string): void {
+    const cancelTimer = this.#parts.clock.setTimer(WIRE_LIMITS.helloMs, () => {
+      data.abort(new ModelswarmError('ERR_PROTOCOL', 'Peer did not attach its data stream in time'))
+    })
+    let sink: ChannelSink | undefined
+    const refuse = (what: string): never => {
+      cancelTimer()
+      throw new ModelswarmError('ERR_PROTOCOL', what, { sourceId: peerId })
+    }
+    data.open({
+      onMessage: message => {
+        if (sink !== undefined) return sink.onMessage(message)
+        if (message.type !== 'attach') return refuse(`Peer began its data stream with ${message.type}`)
+        const known = this.#tokens.get(keyOf(message.token))
+        if (known === undefined || known.peerId !== peerId) return refuse('Peer attached a data stream to no session')
+        this.#tokens.delete(keyOf(message.token))
+        cancelTimer()
+        sink = known.session.attachData(data)
+      },
+      onBlockStart: block => sink === undefined ? refuse('Block before attach') : sink.onBlockStart(block),
+      onBlock: (block, payload) => sink?.onBlock(block, payload),
+      onUnknown: () => sink?.onUnknown(),
+      onBytes: bytes => sink?.onBytes(bytes),
+      onEnd: err => {
+        cancelTimer()
+        sink?.onEnd(err)
+      }
+    })
+  }
+
+  #refusal (swarm: Swarm, peerId: string): ByeReason | undefined {
+    if (this.#parts.ourId === peerId) return ByeReason.duplicate
+    const ours = swarm.sessions.get(peerId)
+    const isOpening = this.#opening.get(swarm)?.has(peerId) === true
+    const weStay = this.#parts.ourId < peerId && (isOpening || ours?.isOutbound === true)
+    if (weStay) return ByeReason.duplicate
+    return swarm.isFull && ours === undefined ? ByeReason.full : undefined
+  }
+
+  async #find (proof: Uint8Array, peerId: string): Promise<Swarm | undefined> {
+    for (const root of this.#parts.roots()) {
+      if (sameBytes(proof, await proofOf(root, peerId, this.#parts.ourId))) return await this.#parts.swarmOf(root)
+    }
+    return undefined
+  }
+
+  async #hello (swarm: Swarm, peerId: string, token: Uint8Array): Promise<HelloMessage> {
+    const proof = await proofOf(swarm.root, this.#parts.ourId, peerId)
+    return { type: 'hello', proof, features: 0, encodings: [IDENTITY_ENCODING], ...swarm.hello(), token }
+  }
+
+  #session (control: Channel, peerId: string, isOutbound: boolean, hello: HelloMessage): Session {
+    const session = new Session({ peerId, isOutbound, control, clock: this.#parts.clock })
+    session.onHello(hello)
+    return session
+  }
+}
+
+/** Messages that may come between the other side's Hello and our own work on it: Holdings, Mode, Peers, Alive. */
+const EARLY_MESSAGES = 16
+
+/** Waits for the first message on a control channel, keeps the few that follow, then passes all to the session. */
+class Door {
+  readonly first: Promise<Message>
+  #session: Session | undefined
+  readonly #early: Message[] = []
+  #ended: { err: Error | undefined } | undefined
+
+  constructor (control: Channel, clock: Clock) {
+    const first = Promise.withResolvers<Message>()
+    this.first = first.promise
+    first.promise.catch(() => { /* awaited later, or the stream ended first */ })
+    let hasFirst = false
+    const cancelTimer = clock.setTimer(WIRE_LIMITS.helloMs, () => {
+      control.abort(new ModelswarmError('ERR_PROTOCOL', 'Peer did not say hello in time'))
+    })
+    control.open({
+      onMessage: message => {
+        if (!hasFirst) {
+          hasFirst = true
+          cancelTimer()
+          first.resolve(message)
+        } else if (this.#session !== undefined) {
+          this.#session.onMessage(message)
+        } else if (this.#early.push(message) > EARLY_MESSAGES) {
+          throw new ModelswarmError('ERR_PROTOCOL', 'Peer did not wait for the answer to its hello')
+        }
+      },
+      onBlockStart: () => { throw new ModelswarmError('ERR_PROTOCOL', 'Block on the control stream') },
+      onBlock: () => {},
+      onUnknown: () => { this.#session?.onUnknownControl() },
+      onBytes: () => {},
+      onEnd: err => {
+        cancelTimer()
+        this.#ended = { err }
+        first.reject(err ?? new ModelswarmError('ERR_PEER_LOST', 'Peer closed the stream before it said hello'))
+        this.#session?.onControlEnd(err)
+      }
+    })
+  }
+
+  pass (session: Session): void {
+    this.#session = session
+    for (const message of this.#early) session.onMessage(message)
+    this.#early.length = 0
+    if (this.#ended !== undefined) session.onControlEnd(this.#ended.err)
+  }
+}
+
+const EMPTY = new Uint8Array(0)
+
+function keyOf (token: Uint8Array): string {
+  return String.fromCharCode(...token)
+}
+
+function byeError (bye: ByeMessage, sourceId: string): ModelswarmError {
+  if (bye.reason === ByeReason.unknownRoot) {
+    return new ModelswarmError('ERR_NOT_HELD', 'Peer does not know this root', { sourceId })
+  }
+  if (bye.reason === ByeReason.full) {
+    return new ModelswarmError('ERR_PEER_LOST', 'Peer has no room for another peer', { sourceId })
+  }
+  return new ModelswarmError('ERR_PEER_LOST', 'Peer ended the session at once', { sourceId })
+}

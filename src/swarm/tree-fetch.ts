@@ -1,0 +1,157 @@
+import { verifyBytes } from '../model/verify.ts'
+import { digestOfCid } from '../model/block-id.ts'
+import type { Clock } from './ports.ts'
+import type { Session } from './session.ts'
+import type { Hash } from '../model/block-id.ts'
+import type { CID } from 'multiformats/cid'
+
+interface Wanted {
+  readonly cid: CID
+  readonly promise: PromiseWithResolvers<Uint8Array>
+  askedOf: string | undefined
+  askedAt: number
+  readonly refusedBy: Set<string>
+}
+
+export interface TreeFetchParts {
+  clock: Clock
+  hash: Hash
+  sessions: () => Iterable<Session>
+  onBadNode: (session: Session, err: Error) => void
+}
+
+/** Nodes asked of one peer at a time: a node is at most 2 MiB, mostly 50 KiB. */
+const NODES_PER_PEER = 32
+const NODE_TIMEOUT_MS = 10_000
+const KEEP_ASKING_MS = 1000
+
+/** Fetches nodes of the tree by CID from whichever peers have it, and verifies each (I1). */
+export class TreeFetch {
+  readonly #parts: TreeFetchParts
+  readonly #wanted = new Map<string, Wanted>()
+  #cancelTimer: () => void = () => {}
+  #stopped: Error | undefined
+  /** Payload received. */
+  receivedBytes = 0
+
+  constructor (parts: TreeFetchParts) {
+    this.#parts = parts
+  }
+
+  /** Resolves with the nodes in order; waits for peers as long as it takes. */
+  async fetch (cids: readonly CID[]): Promise<Uint8Array[]> {
+    if (this.#stopped !== undefined) throw this.#stopped
+    const wanted = cids.map(cid => this.#want(cid))
+    this.ask()
+    return await Promise.all(wanted.map(async one => await one.promise.promise))
+  }
+
+  /** True when a node that has come in is one that was asked for. */
+  isWanted (cidBytes: Uint8Array): boolean {
+    return this.#wanted.has(keyOf(cidBytes))
+  }
+
+  onNode (session: Session, cidBytes: Uint8Array, payload: Uint8Array): void {
+    const wanted = this.#wanted.get(keyOf(cidBytes))
+    if (wanted === undefined) return
+    this.receivedBytes += payload.byteLength
+    verifyBytes(payload, digestOfCid(wanted.cid), this.#parts.hash, session.peerId).then(() => {
+      this.#wanted.delete(keyOf(cidBytes))
+      wanted.promise.resolve(payload)
+      this.ask()
+    }, (err: unknown) => {
+      wanted.refusedBy.add(session.peerId)
+      wanted.askedOf = undefined
+      this.#parts.onBadNode(session, err instanceof Error ? err : new Error('Node could not be verified'))
+      this.ask()
+    })
+  }
+
+  onReject (session: Session, cids: readonly Uint8Array[]): void {
+    for (const cid of cids) {
+      const wanted = this.#wanted.get(keyOf(cid))
+      if (wanted?.askedOf !== session.peerId) continue
+      wanted.refusedBy.add(session.peerId)
+      wanted.askedOf = undefined
+    }
+    this.ask()
+  }
+
+  onLeave (session: Session): void {
+    for (const wanted of this.#wanted.values()) {
+      wanted.refusedBy.delete(session.peerId)
+      if (wanted.askedOf === session.peerId) wanted.askedOf = undefined
+    }
+    this.ask()
+  }
+
+  /** Asks for what nobody has been asked for, evenly among the peers that have the tree. */
+  ask (): void {
+    if (this.#stopped !== undefined || this.#wanted.size === 0) return
+    const now = this.#parts.clock.now()
+    const load = new Map<Session, Wanted[]>()
+    const busy = new Map<string, number>()
+    for (const wanted of this.#wanted.values()) {
+      if (wanted.askedOf !== undefined && now - wanted.askedAt > NODE_TIMEOUT_MS) {
+        wanted.refusedBy.add(wanted.askedOf)
+        wanted.askedOf = undefined
+      }
+      if (wanted.askedOf !== undefined) busy.set(wanted.askedOf, (busy.get(wanted.askedOf) ?? 0) + 1)
+    }
+    for (const wanted of this.#wanted.values()) {
+      if (wanted.askedOf !== undefined) continue
+      const session = this.#leastBusy(wanted, busy)
+      if (session === undefined) continue
+      wanted.askedOf = session.peerId
+      wanted.askedAt = now
+      busy.set(session.peerId, (busy.get(session.peerId) ?? 0) + 1)
+      const asked = load.get(session)
+      if (asked === undefined) load.set(session, [wanted])
+      else asked.push(wanted)
+    }
+    for (const [session, asked] of load) {
+      session.send({ type: 'request', indexes: [], cids: asked.map(one => one.cid.bytes) })
+    }
+    this.#cancelTimer()
+    this.#cancelTimer = this.#parts.clock.setTimer(KEEP_ASKING_MS, () => { this.ask() })
+  }
+
+  stop (err: Error): void {
+    this.#stopped ??= err
+    this.#cancelTimer()
+    for (const wanted of this.#wanted.values()) wanted.promise.reject(err)
+    this.#wanted.clear()
+  }
+
+  #want (cid: CID): Wanted {
+    const key = keyOf(cid.bytes)
+    const known = this.#wanted.get(key)
+    if (known !== undefined) return known
+    const promise = Promise.withResolvers<Uint8Array>()
+    // A stop may come before anybody waits on it.
+    promise.promise.catch(() => {})
+    const wanted: Wanted = { cid, promise, askedOf: undefined, askedAt: 0, refusedBy: new Set() }
+    this.#wanted.set(key, wanted)
+    return wanted
+  }
+
+  #leastBusy (wanted: Wanted, busy: ReadonlyMap<string, number>): Session | undefined {
+    let best: Session | undefined
+    let isAnyLeft = false
+    for (const session of this.#parts.sessions()) {
+      if (!session.theirTree) continue
+      if (wanted.refusedBy.has(session.peerId)) continue
+      isAnyLeft = true
+      const load = busy.get(session.peerId) ?? 0
+      if (load >= NODES_PER_PEER) continue
+      if (best === undefined || load < (busy.get(best.peerId) ?? 0)) best = session
+    }
+    // Everybody refused once: begin again, they may have it by now.
+    if (!isAnyLeft) wanted.refusedBy.clear()
+    return best
+  }
+}
+
+function keyOf (cid: Uint8Array): string {
+  return String.fromCharCode(...cid)
+}

@@ -1,0 +1,160 @@
+import { ModelswarmError } from '../errors.ts'
+import { encodeFrame } from './codec.ts'
+import { FrameReader } from './frame-reader.ts'
+import { WIRE_LIMITS } from './limits.ts'
+import type { FrameSink } from './frame-reader.ts'
+import type { Message } from './messages.ts'
+import type { Stream, StreamCloseEvent, StreamMessageEvent } from '@libp2p/interface'
+
+/** What a channel tells its owner, beside the frames: bytes that came (even of an unfinished frame), and its end. */
+export interface ChannelSink extends FrameSink {
+  onBytes: (bytes: number) => void
+  /** Called once, last. `err` is undefined for a clean end between two frames. */
+  onEnd: (err: Error | undefined) => void
+}
+
+/** One stream to a peer, as frames. The session sees only this; in tests and the simulator it is a fake. */
+export interface Channel {
+  /** Sends a frame; false when the transport is full: wait for `drained` before sending more blocks. */
+  send: (message: Message, payload?: Uint8Array) => boolean
+  /** Resolves when more can be sent, rejects when the channel ended. */
+  drained: () => Promise<void>
+  /** Begins to deliver; frames that came before are delivered first. */
+  open: (sink: ChannelSink) => void
+  /** Sends what is queued, then ends. Resolves when ended, or after the transport's own time limit. */
+  close: () => Promise<void>
+  /** Ends now, telling the other side by a reset. */
+  abort: (err: Error) => void
+}
+
+/** A data channel carries Attach and blocks, a control channel everything else. */
+export type ChannelKind = 'control' | 'data'
+
+/**
+ * A channel over a libp2p stream; the only code that touches one. What it works around (libp2p 3.3, DESIGN.md section 7):
+ * onDrain() resolves only once per stream, so the drain event is listened to; `for await` has no back pressure, so the
+ * message event is, and consumed at once: what can arrive is bounded by the credit we gave.
+ */
+export function streamChannel (stream: Stream, kind: ChannelKind, allocate?: (bytes: number) => Uint8Array): Channel {
+  return new StreamChannel(stream, kind, allocate)
+}
+
+class StreamChannel implements Channel {
+  readonly #stream: Stream
+  readonly #kind: ChannelKind
+  readonly #allocate: ((bytes: number) => Uint8Array) | undefined
+  #waiting: Array<PromiseWithResolvers<void>> = []
+  #ended: Error | undefined
+
+  constructor (stream: Stream, kind: ChannelKind, allocate: ((bytes: number) => Uint8Array) | undefined) {
+    this.#stream = stream
+    this.#kind = kind
+    this.#allocate = allocate
+    // A quiet session is no error: sessions have their own sign of life (KEEPALIVE_MS).
+    stream.inactivityTimeout = 2 ** 31 - 1
+  }
+
+  open (sink: ChannelSink): void {
+    const stream = this.#stream
+    const laterBytes = this.#kind === 'control' ? WIRE_LIMITS.frameHeaderBytes : WIRE_LIMITS.dataHeaderBytes
+    const reader = new FrameReader(sink, WIRE_LIMITS.helloBytes, laterBytes, this.#allocate)
+    let isOver = false
+    const onMessage = (event: StreamMessageEvent): void => {
+      if (isOver) return
+      try {
+        sink.onBytes(event.data.byteLength)
+        if (event.data instanceof Uint8Array) reader.push(event.data)
+        else for (const chunk of event.data) reader.push(chunk)
+      } catch (err) {
+        this.abort(err instanceof Error ? err : new Error('Frame refused'))
+      }
+    }
+    const onDrain = (): void => { this.#release() }
+    const end = (err: Error | undefined): void => {
+      if (isOver) return
+      isOver = true
+      stream.removeEventListener('message', onMessage)
+      stream.removeEventListener('drain', onDrain)
+      stream.removeEventListener('close', onClose)
+      stream.removeEventListener('remoteCloseWrite', onRemoteClose)
+      this.#end(err ?? new ModelswarmError('ERR_PEER_LOST', 'The other side closed the stream'))
+      sink.onEnd(err)
+    }
+    const onClose = (event: StreamCloseEvent): void => {
+      end(event.error ?? (reader.isBetweenFrames ? undefined : lost()))
+    }
+    const onRemoteClose = (): void => {
+      // No half-open sessions: who closes its side has nothing more to say, and asks nothing more.
+      const err = reader.isBetweenFrames ? undefined : lost()
+      end(err)
+      if (err === undefined) stream.close().catch(() => { stream.abort(lost()) })
+      else stream.abort(err)
+    }
+    stream.addEventListener('drain', onDrain)
+    stream.addEventListener('close', onClose)
+    stream.addEventListener('remoteCloseWrite', onRemoteClose)
+    stream.addEventListener('message', onMessage)
+    if (stream.status !== 'open' || stream.remoteWriteStatus !== 'writable') {
+      // It ended before we listened: what it still holds is delivered first, in a microtask of its own.
+      queueMicrotask(() => { if (stream.status === 'open') onRemoteClose(); else end(lost()) })
+    }
+  }
+
+  send (message: Message, payload?: Uint8Array): boolean {
+    if (this.#ended !== undefined) return false
+    const stream = this.#stream
+    if (this.#kind === 'control' && stream.writeBufferLength > WIRE_LIMITS.controlQueueBytes) {
+      this.abort(new ModelswarmError('ERR_PROTOCOL', 'Peer does not read its control stream'))
+      return false
+    }
+    try {
+      let canSendMore = stream.send(encodeFrame(message))
+      if (payload !== undefined && payload.byteLength > 0) canSendMore = stream.send(payload)
+      return canSendMore && !stream.writableNeedsDrain
+    } catch (err) {
+      this.abort(err instanceof Error ? err : new Error('Stream refused a frame'))
+      return false
+    }
+  }
+
+  async drained (): Promise<void> {
+    if (this.#ended !== undefined) throw this.#ended
+    if (!this.#stream.writableNeedsDrain) return
+    const waiting = Promise.withResolvers<void>()
+    this.#waiting.push(waiting)
+    await waiting.promise
+  }
+
+  async close (): Promise<void> {
+    try {
+      await this.#stream.close({ signal: AbortSignal.timeout(CLOSE_MS) })
+    } catch (err) {
+      this.abort(err instanceof Error ? err : new Error('Stream did not close'))
+    }
+    this.#end(lost())
+  }
+
+  abort (err: Error): void {
+    this.#stream.abort(err)
+    this.#end(err)
+  }
+
+  #release (): void {
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const one of waiting) one.resolve()
+  }
+
+  #end (err: Error): void {
+    this.#ended ??= err
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const one of waiting) one.reject(this.#ended)
+  }
+}
+
+const CLOSE_MS = 2000
+
+function lost (): ModelswarmError {
+  return new ModelswarmError('ERR_PEER_LOST', 'The connection to the peer was lost')
+}

@@ -1,0 +1,140 @@
+import { ModelswarmError } from '../errors.ts'
+import { decodeFrame } from './codec.ts'
+import type { BlockMessage, Message } from './messages.ts'
+
+/** Where a frame reader hands what it read. All calls are synchronous and in order. */
+export interface FrameSink {
+  /** A whole message other than a block. */
+  onMessage: (message: Message) => void
+  /** The header of a block, before its payload: the place to refuse it by throwing. */
+  onBlockStart: (block: BlockMessage) => void
+  /** A block and its payload: the buffer is handed over. */
+  onBlock: (block: BlockMessage, payload: Uint8Array) => void
+  /** A frame of a kind this version does not know; it was skipped. */
+  onUnknown: () => void
+}
+
+// Reader states:
+//
+//   length ──varint complete──► header ──body complete──► length            (message, unknown)
+//                                  └────── block ───────► payload ──full──► length
+
+const MAX_LENGTH_BYTES = 4
+const newBytes = (bytes: number): Uint8Array => new Uint8Array(bytes)
+
+/**
+ * Cuts a stream of bytes into frames. Chunks may end anywhere. Payloads are copied once, into a buffer from `allocate`
+ * that is then handed over; nothing of a chunk is kept after `push` returned.
+ */
+export class FrameReader {
+  readonly #sink: FrameSink
+  readonly #allocate: (bytes: number) => Uint8Array
+  readonly #laterHeaderBytes: number
+  #maxHeaderBytes: number
+  #state: 'length' | 'header' | 'payload' = 'length'
+  #length = 0
+  #lengthBytes = 0
+  #buffer: Uint8Array = new Uint8Array(0)
+  #filled = 0
+  #block: BlockMessage | undefined
+
+  /** The first header (Hello or Attach) may have `firstHeaderBytes`, the later ones `laterHeaderBytes`. */
+  constructor (sink: FrameSink, firstHeaderBytes: number, laterHeaderBytes: number, allocate = newBytes) {
+    this.#sink = sink
+    this.#maxHeaderBytes = firstHeaderBytes
+    this.#laterHeaderBytes = laterHeaderBytes
+    this.#allocate = allocate
+  }
+
+  /** True when no frame has begun and not ended: the place where a stream may end cleanly. */
+  get isBetweenFrames (): boolean {
+    return this.#state === 'length' && this.#lengthBytes === 0
+  }
+
+  /**
+   * Takes the next bytes of the stream.
+   *
+   * @throws ModelswarmError ERR_BAD_FRAME when they are no frame; the stream is useless from then on
+   */
+  push (chunk: Uint8Array): void {
+    let at = 0
+    while (at < chunk.byteLength) {
+      if (this.#state === 'length') {
+        at = this.#readLength(chunk, at)
+        continue
+      }
+      const take = Math.min(this.#buffer.byteLength - this.#filled, chunk.byteLength - at)
+      if (this.#filled === 0 && take === this.#buffer.byteLength && this.#state === 'header') {
+        this.#endHeader(chunk.subarray(at, at + take))
+      } else {
+        this.#buffer.set(at === 0 && take === chunk.byteLength ? chunk : chunk.subarray(at, at + take), this.#filled)
+        this.#filled += take
+        if (this.#filled === this.#buffer.byteLength) {
+          if (this.#state === 'header') this.#endHeader(this.#buffer)
+          else this.#endPayload()
+        }
+      }
+      at += take
+    }
+  }
+
+  #readLength (chunk: Uint8Array, start: number): number {
+    let at = start
+    while (at < chunk.byteLength) {
+      const byte = chunk[at++] ?? 0
+      this.#length += (byte & 0x7f) * 2 ** (7 * this.#lengthBytes++)
+      if (byte < 0x80) {
+        this.#beginHeader()
+        return at
+      }
+      if (this.#lengthBytes === MAX_LENGTH_BYTES) {
+        throw new ModelswarmError('ERR_BAD_FRAME', 'Frame length is longer than four bytes')
+      }
+    }
+    return at
+  }
+
+  #beginHeader (): void {
+    const length = this.#length
+    this.#length = 0
+    this.#lengthBytes = 0
+    if (length > this.#maxHeaderBytes) {
+      throw new ModelswarmError('ERR_BAD_FRAME', `Frame header of ${length} bytes; the limit here is ${this.#maxHeaderBytes}`,
+        { expected: this.#maxHeaderBytes, received: length })
+    }
+    if (length === 0) {
+      this.#sink.onUnknown()
+      return
+    }
+    this.#state = 'header'
+    this.#buffer = new Uint8Array(length)
+    this.#filled = 0
+  }
+
+  #endHeader (body: Uint8Array): void {
+    const message = decodeFrame(body)
+    this.#maxHeaderBytes = this.#laterHeaderBytes
+    this.#state = 'length'
+    if (message === undefined) {
+      this.#sink.onUnknown()
+    } else if (message.type === 'block') {
+      this.#sink.onBlockStart(message)
+      this.#block = message
+      this.#state = 'payload'
+      this.#buffer = this.#allocate(message.payloadBytes)
+      this.#filled = 0
+      if (message.payloadBytes === 0) this.#endPayload()
+    } else {
+      this.#sink.onMessage(message)
+    }
+  }
+
+  #endPayload (): void {
+    const block = this.#block
+    const payload = this.#buffer
+    this.#block = undefined
+    this.#buffer = new Uint8Array(0)
+    this.#state = 'length'
+    if (block !== undefined) this.#sink.onBlock(block, payload)
+  }
+}

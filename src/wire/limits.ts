@@ -1,0 +1,45 @@
+// Everything a peer can make large, with its limit and reason (I6). PROTOCOL.md repeats this table; a test holds both
+// together. Limits on trees are in model/tree-limits.ts, because trees also come from elsewhere.
+
+const KIB = 1024
+const MIB = 1024 * KIB
+
+export const WIRE_LIMITS = {
+  /** Header of one frame. A Holdings of 16 M blocks with two bitfields is 4 MiB; everything else is far smaller. */
+  frameHeaderBytes: 4 * MIB + 64 * KIB,
+  /** Header of a frame on the data stream: only Attach and Block travel there. */
+  dataHeaderBytes: KIB,
+  /** Header of a frame before Hello was accepted. */
+  helloBytes: 4 * KIB,
+  /** Payload after a Block: a foreign leaf or tree node of 2 MiB, and what an encoding may add. */
+  payloadBytes: 2 * MIB + 64 * KIB,
+  /** Blocks of a model whose bitfields are exchanged. */
+  blocks: 16 * MIB,
+  /** Indexes in one Have, Request, Cancel or Reject. */
+  indexes: 64 * KIB,
+  /** CIDs in one Request or Reject. */
+  cids: 256,
+  /** Bytes of one CID: v1, dag-pb, sha2-256 is 36. */
+  cidBytes: 64,
+  /** Encodings or bases named in one message. */
+  encodings: 64,
+  /** Signed peer records in one Peers, and the size of each. */
+  peerRecords: 32,
+  peerRecordBytes: 4 * KIB,
+  /** Blocks a peer may have asked of us and not yet received. More are rejected. */
+  requestsQueued: 4096,
+  /** Tree nodes a peer may have asked of us and not yet received. */
+  nodesQueued: 1024,
+  /** Bytes of control messages waiting for a peer's socket before the session is ended: the peer does not read. */
+  controlQueueBytes: 8 * MIB,
+  /** Frames of unknown kind a peer may send in one session: a newer version sends some, a flood is cut. */
+  unknownFrames: 1024,
+  /** A peer has so long to say Hello, and to attach the data stream. */
+  helloMs: 10_000,
+  /** Sessions waiting for their Hello at the same time, in all. */
+  pendingHellos: 256,
+  /** Control streams (models) one connection may hold. */
+  streamsPerConnection: 256,
+  /** Blocks a peer may send that were not asked for before the session is ended: crossings with Cancel are few. */
+  unaskedBlocks: 1024
+} as const

@@ -1,0 +1,106 @@
+import { describe, expect, it } from 'vitest'
+import { ModelswarmError } from '../../src/errors.ts'
+import { fakeCollection, fakeNode, LINK, PEER, ROOT, runCli } from './fakes.ts'
+import type { Inspection } from '../../src/api.ts'
+
+const tensor = { name: 'w', dtype: 'BF16', shape: [2, 3], bytes: 12, blocks: 1 }
+const inspection: Inspection = {
+  root: ROOT,
+  bytes: 2048,
+  blocks: 2,
+  files: [{ path: 'config.json', bytes: 10, blocks: 1 }, { path: 'a.safetensors', bytes: 2038, blocks: 1, tensors: [tensor] }]
+}
+
+describe('modelswarm inspect', () => {
+  it('asks this machine first and opens no port', async () => {
+    const asked: unknown[] = []
+    const collection = fakeCollection({
+      inspect: async (what, options) => {
+        asked.push(what, options?.tensors)
+        return inspection
+      }
+    })
+    const { code, events, nodeOptions } = await runCli(['inspect', LINK, '--json', '--tensors'], { collection })
+    expect({ code, nodeOptions, asked }).toEqual({ code: 0, nodeOptions: [], asked: [ROOT, true] })
+    expect(collection.closes).toBe(1)
+    expect(events).toEqual([
+      { event: 'model', root: ROOT, bytes: 2048, blocks: 2, files: 2 },
+      { event: 'file', path: 'config.json', bytes: 10, blocks: 1 },
+      { event: 'file', path: 'a.safetensors', bytes: 2038, blocks: 1 },
+      { event: 'tensor', path: 'a.safetensors', ...tensor }
+    ])
+  })
+
+  it.each([[[], true], [['--no-tensors'], false], [['--json'], false], [['--json', '--tensors'], true]])(
+    'with %j lists tensors: %s', async (args, wanted) => {
+      let asked: boolean | undefined
+      const collection = fakeCollection({
+        inspect: async (_what, options) => {
+          asked = options?.tensors
+          return inspection
+        }
+      })
+      await runCli(['inspect', ROOT, ...args], { collection })
+      expect(asked).toBe(wanted)
+    })
+
+  it('shows people a table of files and one of tensors', async () => {
+    const { stdout } = await runCli(['inspect', 'folder'], { collection: fakeCollection({ inspect: async () => inspection }) })
+    expect(stdout).toMatch(/a\.safetensors +1\.99 KiB +1\n/)
+    expect(stdout).toMatch(/w +BF16 +\[2, 3\] +12 B +1\n/)
+  })
+
+  it('asks peers when this machine does not know the root, and stops its node', async () => {
+    const node = fakeNode({ inspect: async () => inspection })
+    const { code, nodeOptions } = await runCli(['inspect', LINK, '--json'], { node })
+    expect({ code, stops: node.stops }).toEqual({ code: 0, stops: 1 })
+    expect(nodeOptions[0]?.avoidPeerIds).toEqual([PEER])
+  })
+
+  it('does not ask peers about a path', async () => {
+    const collection = fakeCollection({
+      inspect: async () => { throw new ModelswarmError('ERR_PATH_NOT_FOUND', 'There is no folder x') }
+    })
+    expect(await runCli(['inspect', 'x'], { collection })).toMatchObject({
+      code: 1, nodeOptions: [], stderr: 'modelswarm: There is no folder x\n'
+    })
+  })
+})
+
+describe('modelswarm verify', () => {
+  it('exits 0 when all is well', async () => {
+    const { code, events } = await runCli(['verify', ROOT, '--json'])
+    expect(code).toBe(0)
+    expect(events).toEqual([{ event: 'verified', root: ROOT, bytes: 10, goodBytes: 10, bad: 0 }])
+  })
+
+  it('exits 1 with one line that names what is bad', async () => {
+    const collection = fakeCollection({
+      verify: async root => ({ root, bytes: 100, goodBytes: 90, bad: ['a', 'b', 'c', 'd'].map(path => ({ path, blocks: 1 })) })
+    })
+    const { code, events, stderr } = await runCli(['verify', LINK, '--json'], { collection })
+    expect(code).toBe(1)
+    expect(stderr).toMatch(/^modelswarm: 10 B of 100 B of \w+ are missing or wrong, in a, b, c and 1 file more; /)
+    expect(stderr.split('\n')).toHaveLength(2)
+    expect(events.map(({ event }) => event)).toEqual(['bad', 'bad', 'bad', 'bad', 'verified'])
+    expect(collection.closes).toBe(1)
+  })
+})
+
+describe('modelswarm ls and rm', () => {
+  const summary = { root: ROOT, name: 'llama', path: '/m/llama', bytes: 100, heldBytes: 50, origin: 'pulled' as const }
+
+  it('lists models for programs and for people', async () => {
+    const collection = fakeCollection({ list: async () => [summary] })
+    expect((await runCli(['ls', '--json'], { collection })).events).toEqual([{ event: 'model', ...summary }])
+    expect((await runCli(['ls'], { collection })).stdout).toMatch(new RegExp(`llama +100 B +50 % +pulled +${ROOT} +/m/llama`))
+    expect((await runCli(['ls'])).stdout).toMatch(/^no models yet/)
+  })
+
+  it('forgets the root of a link', async () => {
+    const forgotten: string[] = []
+    const collection = fakeCollection({ forget: async root => { forgotten.push(root) } })
+    const { code, events } = await runCli(['rm', LINK, '--json'], { collection })
+    expect({ code, events, forgotten }).toEqual({ code: 0, events: [{ event: 'forgotten', root: ROOT }], forgotten: [ROOT] })
+  })
+})

@@ -1,0 +1,73 @@
+import { describe, expect, it } from 'vitest'
+import { doneLine, pullLine, swarmLine } from '../../src/cli/lines.ts'
+import type { PullProgress } from '../../src/events.ts'
+
+const progress: PullProgress = {
+  type: 'progress',
+  root: 'bafy',
+  bytes: 640 * 1024 ** 2,
+  total: 1024 ** 3,
+  peers: 4,
+  seeders: 1,
+  from: { peers: 600 * 1024 ** 2, origins: 0, local: 0 },
+  fromPublisher: 240 * 1024 ** 2,
+  rateInBytesPerSec: 52.1 * 1024 ** 2,
+  rateOutBytesPerSec: 0,
+  secondsLeft: 7.3
+}
+
+describe('the line of a pull', () => {
+  it('says everything where there is no terminal', () => {
+    expect(pullLine(progress))
+      .toBe('63 %, 640 MiB of 1.00 GiB, 52.1 MiB/s, 7 s left, 4 peers, 40 % from the publisher')
+  })
+
+  it('begins with a bar on a terminal', () => {
+    expect(pullLine(progress, 120)).toMatch(/^█{18}░{12} {2}63 % {2}640 MiB of 1\.00 GiB .* 40 % from the publisher$/)
+  })
+
+  it.each([120, 100, 80, 60, 40, 20])('never fills a terminal of %d columns', columns => {
+    expect(pullLine(progress, columns).length).toBeLessThan(columns)
+  })
+
+  it('leaves out what is not known', () => {
+    const nothing = { peers: 0, origins: 0, local: 0 }
+    expect(pullLine({ ...progress, secondsLeft: undefined, from: nothing, fromPublisher: 0 }))
+      .toBe('63 %, 640 MiB of 1.00 GiB, 52.1 MiB/s, 4 peers')
+  })
+
+  it('stands an empty model', () => {
+    expect(pullLine({ ...progress, bytes: 0, total: 0 }, 80)).toContain('0 B of 0 B')
+  })
+})
+
+describe('the line of a swarm', () => {
+  it('says that nobody is there', () => {
+    expect(swarmLine({ peers: 0, seeders: 0, complete: 1, copiesSent: 0, sentBytes: 0 }))
+      .toBe('no peers yet, sent 0 B (0.00 copies)')
+  })
+
+  it('says how far the others are', () => {
+    expect(swarmLine({ peers: 3, seeders: 1, complete: 0.5, copiesSent: 1.02, sentBytes: 1024 }))
+      .toBe('50 %, 3 peers (1 complete), sent 1.00 KiB (1.02 copies)')
+  })
+})
+
+describe('the last line of a pull', () => {
+  const done = { bytes: 1000, seconds: 12.34, held: 0, from: { peers: 1000, origins: 0, local: 0 }, fromPublisher: 620 }
+
+  it('says where the bytes came from', () => {
+    expect(doneLine(done)).toBe('done: 0.98 KiB in 12.3 s: 62 % from the publisher, 38 % from other peers')
+  })
+
+  it('names every place that gave something', () => {
+    expect(doneLine({ ...done, held: 100, from: { peers: 500, origins: 150, local: 250 }, fromPublisher: 500 })).toBe(
+      'done: 0.98 KiB in 12.3 s: 50 % from the publisher, 0 % from other peers, 15 % from origins, ' +
+      '25 % copied on this machine, 10 % already here')
+  })
+
+  it('says when all of it was there', () => {
+    expect(doneLine({ ...done, held: 1000, from: { peers: 0, origins: 0, local: 0 }, fromPublisher: 0 }))
+      .toMatch(/all of it was already here$/)
+  })
+})

@@ -1,0 +1,67 @@
+import { describe, expect, it } from 'vitest'
+import { ModelswarmError } from '../../src/errors.ts'
+import { fakeNode, LINK, runCli } from './fakes.ts'
+
+describe('misuse of the command line', () => {
+  it.each([
+    [[]],
+    [['frobnicate']],
+    [['--frobnicate']],
+    [['share']],
+    [['share', '--frobnicate', 'x']],
+    [['share', 'x', '--listen']],
+    [['pull']],
+    [['pull', LINK]],
+    [['pull', LINK, '--out']],
+    [['pull', LINK, '--out', '']],
+    [['pull', '', '--out', 'x']],
+    [['pull', LINK, 'more', '--out', 'x']],
+    [['pull', LINK, '--out', 'x', '--linger', '-1']],
+    [['pull', LINK, '--out', 'x', '--linger', 'soon']],
+    [['pull', LINK, '--out', 'x', '--linger', '']],
+    [['pull', LINK, '--out', 'x', '--give-up', 'Infinity']],
+    [['pull', LINK, '--out', 'x', '--give-up', '1e999']],
+    [['pull', LINK, '--out', 'x', '--state', '']],
+    [['inspect']],
+    [['verify', 'a', 'b']],
+    [['ls', 'more']],
+    [['rm']]
+  ])('%j exits 2 with one line', async args => {
+    const { code, stdout, stderr } = await runCli(args)
+    expect(code).toBe(2)
+    expect(stdout).toBe('')
+    expect(stderr).toMatch(/^modelswarm: [^\n]+\n$/)
+  })
+
+  it('an option the library refuses exits 2, any other failure 1', async () => {
+    const refuse = (code: 'ERR_BAD_OPTION' | 'ERR_LISTEN') => async () => {
+      throw new ModelswarmError(code, 'Could not listen on nowhere:\n  no such thing')
+    }
+    const bad = await runCli(['share', 'x', '--json'], { createNode: refuse('ERR_BAD_OPTION') })
+    expect(bad).toMatchObject({ code: 2, stdout: '', stderr: 'modelswarm: Could not listen on nowhere: no such thing\n' })
+    expect(await runCli(['share', 'x', '--json'], { createNode: refuse('ERR_LISTEN') })).toMatchObject({ code: 1, stdout: '' })
+  })
+
+  it('an unexpected error is one line too, its stack only for those who ask', async () => {
+    const node = fakeNode({ publish: async () => { throw new TypeError('x is undefined') } })
+    expect(await runCli(['share', 'x'], { node })).toMatchObject({ code: 1, stderr: 'modelswarm: x is undefined\n' })
+    expect((await runCli(['share', 'x'], { node, env: { MODELSWARM_DEBUG: '1' } })).stderr).toContain('    at ')
+    expect(node.stops).toBe(2)
+  })
+
+  it('help and version go to standard output and exit 0', async () => {
+    expect(await runCli(['--version'])).toMatchObject({ code: 0, stdout: '9.8.7\n', stderr: '' })
+    for (const args of [['--help'], ['help'], ['pull', '--help'], ['help', 'share']]) {
+      const { code, stdout, stderr } = await runCli(args)
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+      expect(stdout).toMatch(/^Usage: modelswarm/)
+    }
+  })
+
+  it('help says the defaults', async () => {
+    const { stdout } = await runCli(['pull', '--help'])
+    expect(stdout).toMatch(/--linger <seconds>[^-]*default: 30/)
+    expect(stdout).toMatch(/--give-up <seconds>[^-]*default: 60/)
+    expect(stdout).toContain('$XDG_STATE_HOME/modelswarm')
+  })
+})

@@ -1,0 +1,53 @@
+import { PassThrough } from 'node:stream'
+import { describe, expect, it } from 'vitest'
+import { Output, formatTable } from '../../src/cli/output.ts'
+import { Live } from '../../src/cli/progress.ts'
+
+function collector (): { text: () => string, write: (text: string) => void } {
+  let text = ''
+  return { text: () => text, write: more => { text += more } }
+}
+
+describe('what goes on', () => {
+  it('is a plain line now and then where there is no terminal, and not the same twice', () => {
+    const stdout = collector()
+    let nowMs = 0
+    const live = new Live({ output: new Output(stdout, {}), now: () => nowMs })
+    for (const [atMs, text] of [[0, 'one'], [1000, 'two'], [5000, 'three'], [9000, 'four'], [10_000, 'three'], [15_000, 'five']] as const) {
+      nowMs = atMs
+      live.show('key', () => text)
+    }
+    expect(stdout.text()).toBe('three\nfive\n')
+  })
+
+  it('is redrawn on a terminal, with notes above, and gone in the end', () => {
+    const screen = Object.assign(new PassThrough(), { isTTY: true, columns: 80 })
+    const stdout = collector()
+    const live = new Live({ output: new Output(stdout, {}), screen })
+    live.show('key', columns => `${columns ?? 0} wide`)
+    live.note('heard something')
+    live.clear()
+    const drawn = String(screen.read())
+    expect(drawn).toContain('80 wide')
+    expect(drawn).toContain('note: heard something\n')
+    expect(stdout.text()).toBe('')
+  })
+
+  it('is nothing with --json and with --quiet', () => {
+    for (const options of [{ json: true }, { quiet: true }]) {
+      const screen = Object.assign(new PassThrough(), { isTTY: true, columns: 80 })
+      const stdout = collector()
+      const live = new Live({ output: new Output(stdout, options), screen, now: () => 0 })
+      live.show('key', () => 'text')
+      live.clear()
+      expect(screen.read()).toBe(null)
+      expect(stdout.text()).toBe('')
+    }
+  })
+})
+
+describe('a table', () => {
+  it('has columns as wide as their widest cell', () => {
+    expect(formatTable([['A', 'SIZE'], ['long name', '1']], [1])).toEqual(['A          SIZE', 'long name     1'])
+  })
+})

@@ -1,0 +1,30 @@
+import { EventEmitter } from 'node:events'
+import { PassThrough } from 'node:stream'
+import { describe, expect, it } from 'vitest'
+import { stopOnClosedPipe, stopOnSignals } from '../../src/cli/signals.ts'
+
+class FakeProcess extends EventEmitter {
+  codes: number[] = []
+  exit (code: number): void { this.codes.push(code) }
+}
+
+describe('signals', () => {
+  it('the first aborts, the second ends at once with 130, whichever they are', () => {
+    const source = new FakeProcess()
+    const controller = new AbortController()
+    stopOnSignals(source, controller)
+    source.emit('SIGTERM')
+    expect(controller.signal.aborted).toBe(true)
+    expect(source.codes).toEqual([])
+    source.emit('SIGINT')
+    expect(source.codes).toEqual([130])
+  })
+
+  it('a reader that goes away aborts without a word', () => {
+    const stream = new PassThrough()
+    const controller = new AbortController()
+    stopOnClosedPipe(stream, controller)
+    stream.emit('error', Object.assign(new Error('write EPIPE'), { code: 'EPIPE' }))
+    expect(controller.signal.aborted).toBe(true)
+  })
+})
