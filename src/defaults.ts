@@ -53,6 +53,8 @@ export const MAX_CREDIT_BYTES = 8 * MIB
 export const CREDIT_QUEUE_MS = 100
 /** A source that delivers nothing for so long while blocks are asked of it loses them to others. */
 export const SILENT_SOURCE_MS = 5000
+/** A publisher that has given everything is not asked freely for so long: peer exchange finds the holders meanwhile. */
+export const SPARE_GRACE_MS = 1500
 /** In the endgame, a request unanswered for RTT + this may be asked of a second holder. */
 export const ENDGAME_AFTER_MS = 100
 

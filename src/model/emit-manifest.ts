@@ -69,9 +69,10 @@ class Emitter {
   /** All leaves of a file are of one kind (measured): the first tells. */
   #leafKind (node: FileNode | LeafNode): LeafKind {
     if (node.kind === 'leaf') return node.sizeBytes > 0 ? 'wrapped' : 'raw'
-    if (node.links.length === 0) return 'raw'
-    if (node.links[0] !== LINK_NODE) return node.links[0] === LINK_WRAPPED ? 'wrapped' : 'raw'
-    return this.#leafKind(this.#part(node, 0))
+    const first = node.sizes.findIndex(size => size > 0)
+    if (first === -1) return 'raw'
+    if (node.links[first] !== LINK_NODE) return node.links[first] === LINK_WRAPPED ? 'wrapped' : 'raw'
+    return this.#leafKind(this.#part(node, first))
   }
 
   #blocks (node: FileNode | LeafNode): void {

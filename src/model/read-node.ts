@@ -1,7 +1,7 @@
 import { decode } from '@ipld/dag-pb'
 import { UnixFS } from 'ipfs-unixfs'
 import { ModelswarmError } from '../errors.ts'
-import { cidOfDigest, DAG_PB_CODEC, DIGEST_BYTES, digestOfCid, RAW_CODEC } from './block-id.ts'
+import { cidOfDigest, DAG_PB_CODEC, DIGEST_BYTES, digestOfCid, EMPTY_DIGEST, RAW_CODEC, sameBytes } from './block-id.ts'
 import { unwrapLeaf, wrappedBytes } from './leaf.ts'
 import { TREE_LIMITS } from './tree-limits.ts'
 import type { ErrorCode } from '../errors.ts'
@@ -30,7 +30,7 @@ export interface FolderEntry {
   readonly treeBytes: number | undefined
 }
 
-/** A UnixFS File with links, as columns. Links to nothing are left out. */
+/** A UnixFS File with links, as columns. Links to empty blocks are left out. */
 export interface FileNode {
   readonly kind: 'file'
   readonly sizeBytes: number
@@ -88,7 +88,7 @@ function entryOf (link: Link, name: string, at: NodeFault): FolderEntry {
   const treeBytes = link.Tsize
   if (link.Hash.code === DAG_PB_CODEC) return { name, digest, treeBytes, rawBytes: undefined }
   if (treeBytes === undefined) throw at.fault('ERR_BAD_TREE', 'links to a raw block without its size')
-  at.checkLeafBytes(treeBytes)
+  at.checkRawBytes(treeBytes, digest)
   return { name, digest, treeBytes, rawBytes: treeBytes }
 }
 
@@ -141,10 +141,11 @@ function readFile (node: PBNode, unixfs: UnixFS, at: NodeFault): FileNode {
     sizeBytes += size
     if (!Number.isSafeInteger(sizeBytes)) throw at.fault('ERR_BAD_TREE', 'has a size over 2^53')
     const digest = at.linkDigest(link.Hash)
-    if (size === 0) continue
+    const kind = linkKind(link, size, at)
+    if (size === 0 && kind === LINK_RAW) continue
     digests.set(digest, count * DIGEST_BYTES)
     sizes[count] = size
-    links[count++] = linkKind(link, size, at)
+    links[count++] = kind
   }
   return {
     kind: 'file',
@@ -161,10 +162,10 @@ function readFile (node: PBNode, unixfs: UnixFS, at: NodeFault): FileNode {
  */
 function linkKind (link: Link, size: number, at: NodeFault): number {
   if (link.Hash.code === RAW_CODEC) {
-    at.checkLeafBytes(size)
+    at.checkRawBytes(size, digestOfCid(link.Hash))
     return LINK_RAW
   }
-  return size <= TREE_LIMITS.leafBytes && link.Tsize === wrappedBytes(size) ? LINK_WRAPPED : LINK_NODE
+  return size > 0 && size <= TREE_LIMITS.leafBytes && link.Tsize === wrappedBytes(size) ? LINK_WRAPPED : LINK_NODE
 }
 
 /** Makes the errors about one node. */
@@ -197,7 +198,9 @@ class NodeFault {
     return digestOfCid(cid)
   }
 
-  checkLeafBytes (sizeBytes: number): void {
+  /** A block of no bytes is never fetched, so what is called one must be named like one. */
+  checkRawBytes (sizeBytes: number, digest: Uint8Array): void {
+    if (sizeBytes === 0 && !sameBytes(digest, EMPTY_DIGEST)) throw this.fault('ERR_BAD_TREE', 'calls a block empty that is not')
     if (sizeBytes <= TREE_LIMITS.leafBytes) return
     throw this.fault('ERR_UNSUPPORTED_TREE',
       `links to a block of ${sizeBytes} bytes; blocks over ${TREE_LIMITS.leafBytes} bytes are not exchanged`)

@@ -1,6 +1,6 @@
 import { HAMT_THRESHOLD_BYTES, TREE_LINKS } from '../defaults.ts'
 import { ModelswarmError } from '../errors.ts'
-import { cidOfDigest } from './block-id.ts'
+import { cidOfDigest, EMPTY_DIGEST } from './block-id.ts'
 import { putHamt } from './hamt.ts'
 import { ManifestBuilder } from './manifest.ts'
 import { compareNames } from './name-order.ts'
@@ -16,12 +16,6 @@ export interface Leaf {
   readonly digest: Uint8Array
   readonly sizeBytes: number
 }
-
-/** sha2-256 of no bytes: the leaf of an empty file. */
-const EMPTY_DIGEST = Uint8Array.from([
-  0xe3, 0xb0, 0xc4, 0x42, 0x98, 0xfc, 0x1c, 0x14, 0x9a, 0xfb, 0xf4, 0xc8, 0x99, 0x6f, 0xb9, 0x24,
-  0x27, 0xae, 0x41, 0xe4, 0x64, 0x9b, 0x93, 0x4c, 0xa4, 0x95, 0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55
-])
 
 /** Leaves room below TREE_LIMITS.depth for the levels of a large folder and of a large file. */
 const MAX_FOLDERS = TREE_LIMITS.depth - 8

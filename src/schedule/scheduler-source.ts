@@ -21,6 +21,8 @@ export class SchedulerSource {
   wantUsed = 0
   /** Nothing is asked before this time: it was silent, or said so. */
   pausedUntil = 0
+  /** Since when it has been a spare publisher, as far as we have looked. */
+  spareSince: number | undefined
   /** When a spare publisher was last asked for a block that others hold too. */
   spareAskedAt = -Infinity
   silences = 0

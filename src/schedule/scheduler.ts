@@ -1,4 +1,4 @@
-import { ENDGAME_AFTER_MS, PULL_BUDGET_BYTES, SILENT_SOURCE_MS } from '../defaults.ts'
+import { ENDGAME_AFTER_MS, PULL_BUDGET_BYTES, SILENT_SOURCE_MS, SPARE_GRACE_MS } from '../defaults.ts'
 import { Mode } from '../wire/protocol.ts'
 import { Availability } from './availability.ts'
 import { BlockStates } from './block-states.ts'
@@ -269,8 +269,12 @@ export class Scheduler {
     }
     this.#scarceSince ??= now
     for (const source of spares) {
-      // Freely what nobody else holds; the rest one block a while, so that it costs little where others are near.
-      this.#fill(source, now, BLOCKS_PER_PLAN, block => this.availability.of(block) > spares.length)
+      // A spare publisher has seen every block in other hands: the peer exchange that names them gets its time. What
+      // nobody else holds after that is asked for freely; the rest one block a while, so that it costs little.
+      source.spareSince ??= now
+      const freeAt = source.spareSince + SPARE_GRACE_MS
+      if (freeAt <= now) this.#fill(source, now, BLOCKS_PER_PLAN, block => this.availability.of(block) > spares.length)
+      else this.#wake(freeAt)
       const pause = source.meter.rttMs + ENDGAME_AFTER_MS
       const readyAt = Math.max(this.#scarceSince, source.spareAskedAt) + pause
       if (readyAt <= now && source.asked.size === 0) {

@@ -123,6 +123,8 @@ export async function openDatabase (dir: string): Promise<StateDatabase> {
       keyEncoding: 'binary',
       maxDbs: 16,
       noSubdir: false,
+      // With it lmdb-js 3.5 makes a promise for each turn that nobody awaits: a full disk would end the process.
+      eventTurnBatching: false,
       // One slot per process and thread that reads; the default of 126 is few for a machine full of short commands.
       maxReaders: 1024
     })

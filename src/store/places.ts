@@ -2,7 +2,8 @@ import { sameIdentity } from '../files/file-identity.ts'
 import { sameBytes } from '../model/block-id.ts'
 import { BLOCKS_PER_PAGE, blocksOfPage, PageWriter } from './block-pages.ts'
 import { decodeFileRecord, encodeFileRecord } from './file-record.ts'
-import { keyOf, uint32 } from './keys.ts'
+import { uint32 } from './keys.ts'
+import { indexKey, keyAfter, pageKey, pathKey, PREFIX_BYTES, toNumber } from './place-keys.ts'
 import type { IndexedBlock } from './block-pages.ts'
 import type { StateDatabase, Table } from './database.ts'
 import type { FileRecord } from './file-record.ts'
@@ -17,8 +18,6 @@ import type { LeafKind } from '../model/manifest.ts'
 //
 // A file's blocks count only once its record says complete, so a crash while they are added leaves nothing believed.
 
-/** Digests in the index are cut to this; the whole one is in the file's page and compared. */
-const PREFIX_BYTES = 12
 /**
  * Entries of the index added before waiting for the disk: fewer batches touch fewer pages (16,384: three times as
  * slow).
@@ -171,7 +170,7 @@ export class Places {
   /** The blocks of a file in order. Digests are views of a page that is not used again. */
   * blocksOf (fileId: number): Generator<IndexedBlock> {
     for (let page = 0; ; page++) {
-      const bytes = this.#blocks.get(keyOf(uint32(fileId), uint32(page)))
+      const bytes = this.#blocks.get(pageKey(fileId, page * BLOCKS_PER_PAGE))
       if (bytes === undefined) return
       yield * blocksOfPage(bytes)
     }
@@ -192,7 +191,7 @@ export class Places {
       this.#paths.remove(pathKey(record.path, fileId))
     })
     for (let page = 0; ; page++) {
-      const key = keyOf(uint32(fileId), uint32(page))
+      const key = pageKey(fileId, page * BLOCKS_PER_PAGE)
       const bytes = this.#blocks.get(key)
       if (bytes === undefined) break
       const written = this.#database.together(() => {
@@ -238,25 +237,4 @@ export class Places {
     if (file === undefined) throw new RangeError(`File ${fileId} is not being added`)
     return file
   }
-}
-
-function pathKey (path: string, fileId?: number): Uint8Array {
-  return fileId === undefined ? keyOf(path) : keyOf(keyOf(path), uint32(fileId))
-}
-
-function pageKey (fileId: number, rank: number): Uint8Array {
-  return keyOf(uint32(fileId), uint32(Math.floor(rank / BLOCKS_PER_PAGE)))
-}
-
-function indexKey (digest: Uint8Array, fileId: number): Uint8Array {
-  return keyOf(digest.subarray(0, PREFIX_BYTES), uint32(fileId))
-}
-
-/** Above every key that begins with `start` and one 32-bit number. */
-function keyAfter (start: Uint8Array): Uint8Array {
-  return keyOf(start, new Uint8Array([255, 255, 255, 255, 255]))
-}
-
-function toNumber (bytes: Uint8Array | undefined): number | undefined {
-  return bytes === undefined ? undefined : Buffer.from(bytes).readUInt32BE(0)
 }

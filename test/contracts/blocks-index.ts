@@ -17,7 +17,8 @@ export function describePlaces (open: () => Promise<Places>): void {
     expect(places.find(digests(3))).toEqual([{ fileId, path: '/m/a', identity, leaf: 'raw', offset: 8, sizeBytes: 2 }])
     expect(places.find(digests(9))).toEqual([])
     expect(places.indexedFile('/m/a', identity)).toMatchObject({ fileId, blockCount: 3 })
-    expect([...places.blocksOf(fileId)].map(({ offset, sizeBytes }) => [offset, sizeBytes])).toEqual([[0, 4], [4, 4], [8, 2]])
+    const ranges = [...places.blocksOf(fileId)].map(({ offset, sizeBytes }) => [offset, sizeBytes])
+    expect(ranges).toEqual([[0, 4], [4, 4], [8, 2]])
   })
 
   it('keeps one place for each file of a block, and at most four in all', async () => {

@@ -15,7 +15,9 @@ export function digestOf (bytes: Uint8Array): Uint8Array {
 }
 
 /** A model of these files (in tree order), cut into blocks of a fixed size. */
-export function smallModel (files: Record<string, string>, blockBytes: number = 4, emptyFolders: string[] = []): SmallModel {
+export function smallModel (
+  files: Record<string, string>, blockBytes: number = 4, emptyFolders: string[] = []
+): SmallModel {
   const builder = new ManifestBuilder()
   const bytesOf = new Map<string, Uint8Array>()
   for (const [path, text] of Object.entries(files)) {
@@ -32,6 +34,8 @@ export function smallModel (files: Record<string, string>, blockBytes: number = 
   const blocks = Array.from({ length: manifest.blockCount }, (_, block) => {
     return bytesOf.get(Buffer.from(manifest.digest(block)).toString('hex')) ?? new Uint8Array(0)
   })
-  const check = async (block: number, bytes: Uint8Array): Promise<boolean> => sameBytes(digestOf(bytes), manifest.digest(block))
+  const check = async (block: number, bytes: Uint8Array): Promise<boolean> => {
+    return sameBytes(digestOf(bytes), manifest.digest(block))
+  }
   return { manifest, blocks, check }
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { Bitfield } from '../../src/model/bitfield.ts'
 import { openTarget } from '../../src/files/target.ts'
+import { smallDisk } from './small-disk.ts'
 import { smallModel } from './small-model.ts'
 import { tempFolder } from './temp-folder.ts'
 import type { SmallModel } from './small-model.ts'
@@ -14,7 +15,15 @@ import type { TargetOptions } from '../../src/files/target.ts'
 
 const FILES = { 'a.bin': 'aaaabbbbcccc', 'sub/b.bin': 'ddddbbbbee', 'sub/empty': '', z: 'ffff' }
 
-async function opened (dir: string, model: SmallModel, options: TargetOptions & { record?: HeldRecord } = {}): Promise<Target> {
+interface OpenOptions extends TargetOptions {
+  record?: HeldRecord
+}
+
+function bytesOf (model: SmallModel, block: number): Buffer {
+  return Buffer.from(model.blocks[block] ?? [])
+}
+
+async function opened (dir: string, model: SmallModel, options: OpenOptions = {}): Promise<Target> {
   const target = await openTarget(dir, model.manifest, options)
   try {
     await target.verifyExisting({ check: model.check, record: options.record })
@@ -26,7 +35,14 @@ async function opened (dir: string, model: SmallModel, options: TargetOptions & 
 }
 
 async function writeAll (target: Target, model: SmallModel): Promise<void> {
-  for (const block of target.wanted.indexes()) if (!target.held.has(block)) await target.write(block, model.blocks[block] ?? Buffer.alloc(0))
+  for (const block of target.wanted.indexes()) await target.write(block, bytesOf(model, block))
+}
+
+function noting (model: SmallModel, checked: number[]): SmallModel['check'] {
+  return async (block, bytes) => {
+    checked.push(block)
+    return await model.check(block, bytes)
+  }
 }
 
 async function recordOf (target: Target): Promise<HeldRecord> {
@@ -42,16 +58,16 @@ describe('openTarget', () => {
     expect(target.held.count).toBe(0)
     expect(target.totalBytes).toBe(26)
     const order = [...target.wanted.indexes()].reverse()
-    for (const block of order.slice(0, 3)) expect(await target.write(block, model.blocks[block] ?? Buffer.alloc(0))).toBe(true)
+    for (const block of order.slice(0, 3)) expect(await target.write(block, bytesOf(model, block))).toBe(true)
     expect((await readdir(join(dir, 'sub'))).filter(name => name === 'b.bin')).toEqual([])
     expect((await stat(join(dir, 'sub/b.bin.modelswarm-part'))).size).toBe(10)
-    for (const block of order) await target.write(block, model.blocks[block] ?? Buffer.alloc(0))
+    for (const block of order) await target.write(block, bytesOf(model, block))
     expect(target.held.isFull).toBe(true)
     expect(target.heldBytes).toBe(26)
-    for (const block of order) expect(Buffer.from(await target.read(block)).equals(model.blocks[block] ?? Buffer.alloc(0))).toBe(true)
+    for (const block of order) expect(bytesOf(model, block).equals(await target.read(block))).toBe(true)
     const finished = await target.finish()
     expect(finished.map(({ file }) => file.path).sort()).toEqual(Object.keys(FILES).sort())
-    for (const block of order) expect(Buffer.from(await target.read(block)).equals(model.blocks[block] ?? Buffer.alloc(0))).toBe(true)
+    for (const block of order) expect(bytesOf(model, block).equals(await target.read(block))).toBe(true)
     await target.close()
     await target.close()
     for (const [path, text] of Object.entries(FILES)) expect(await readFile(join(dir, path), 'utf8')).toBe(text)
@@ -71,7 +87,7 @@ describe('openTarget', () => {
     const model = smallModel(FILES)
     const target = await opened(dir, model)
     const twice = [...model.blocks.keys()].flatMap(block => [block, block])
-    const done = await Promise.all(twice.map(async block => await target.write(block, model.blocks[block] ?? Buffer.alloc(0))))
+    const done = await Promise.all(twice.map(async block => await target.write(block, bytesOf(model, block))))
     expect(done.filter(isNew => isNew)).toHaveLength(model.blocks.length)
     expect(await target.finish()).toHaveLength(4)
     await target.close()
@@ -239,7 +255,8 @@ describe('Target.verifyExisting', () => {
     await writeFile(join(dir, 'z.modelswarm-part'), 'ffff')
     const model = smallModel(FILES)
     const target = await opened(dir, model)
-    expect([...target.held.indexes()].map(block => Buffer.from(model.blocks[block] ?? '').toString())).toEqual(['dddd', 'ee', 'ffff'])
+    const found = [...target.held.indexes()].map(block => bytesOf(model, block).toString())
+    expect(found).toEqual(['dddd', 'ee', 'ffff'])
     expect(target.heldBytes).toBe(10)
     await target.finish()
     expect(await readFile(join(dir, 'z'), 'utf8')).toBe('ffff')
@@ -250,13 +267,13 @@ describe('Target.verifyExisting', () => {
     const dir = await tempFolder()
     const model = smallModel(FILES)
     const first = await opened(dir, model)
-    for (const block of [0, 1, 5]) await first.write(block, model.blocks[block] ?? Buffer.alloc(0))
+    for (const block of [0, 1, 5]) await first.write(block, bytesOf(model, block))
     await first.finish()
     const record = await recordOf(first)
     await first.close()
     const checked: number[] = []
     const second = await openTarget(dir, model.manifest)
-    await second.verifyExisting({ record, check: async (block, bytes) => { checked.push(block); return await model.check(block, bytes) } })
+    await second.verifyExisting({ record, check: noting(model, checked) })
     expect(checked).toEqual([])
     expect([...second.held.indexes()]).toEqual([0, 1, 5])
     await writeAll(second, model)
@@ -270,7 +287,7 @@ describe('Target.verifyExisting', () => {
       const dir = await tempFolder()
       const model = smallModel(FILES)
       const first = await opened(dir, model)
-      for (const block of [0, 1]) await first.write(block, model.blocks[block] ?? Buffer.alloc(0))
+      for (const block of [0, 1]) await first.write(block, bytesOf(model, block))
       const record = await recordOf(first)
       await first.close()
       const part = join(dir, 'a.bin.modelswarm-part')
@@ -292,14 +309,14 @@ describe('Target.verifyExisting', () => {
     const dir = await tempFolder()
     const model = smallModel(FILES)
     const first = await opened(dir, model)
-    for (const block of [0, 2]) await first.write(block, model.blocks[block] ?? Buffer.alloc(0))
+    for (const block of [0, 2]) await first.write(block, bytesOf(model, block))
     const record = await recordOf(first)
     await first.close()
     const trusted = new Bitfield(model.manifest.blockCount)
     trusted.add(0)
     const checked: number[] = []
     const second = await openTarget(dir, model.manifest)
-    await second.verifyExisting({ record: { ...record, trusted }, check: async (block, bytes) => { checked.push(block); return await model.check(block, bytes) } })
+    await second.verifyExisting({ record: { ...record, trusted }, check: noting(model, checked) })
     expect(checked).toEqual([2])
     expect([...second.held.indexes()]).toEqual([0, 2])
     await second.close()
@@ -309,7 +326,7 @@ describe('Target.verifyExisting', () => {
     const dir = await tempFolder()
     const model = smallModel(FILES)
     const first = await opened(dir, model, { include: path => path === 'a.bin' })
-    await first.write(1, model.blocks[1] ?? Buffer.alloc(0))
+    await first.write(1, bytesOf(model, 1))
     const record = await recordOf(first)
     await first.close()
     const second = await opened(dir, model, { record })
@@ -322,10 +339,24 @@ describe('Target.verifyExisting', () => {
   it('resolves sync to what was held before', async () => {
     const model = smallModel(FILES)
     const target = await opened(await tempFolder(), model)
-    await target.write(0, model.blocks[0] ?? Buffer.alloc(0))
+    await target.write(0, bytesOf(model, 0))
     const syncing = target.sync()
-    await target.write(1, model.blocks[1] ?? Buffer.alloc(0))
+    await target.write(1, bytesOf(model, 1))
     expect([...(await syncing).indexes()]).toEqual([0])
     await target.close()
+  })
+
+  it('keeps what is held when the disk is full, and goes on from there', async ({ skip }) => {
+    const disk = await smallDisk(1)
+    if (disk === undefined) return skip('may not mount a small disk')
+    const model = smallModel({ f: Array.from({ length: 20 }, (_, i) => String(i).padEnd(65536)).join('') }, 65536)
+    const first = await opened(join(disk, 't'), model)
+    await expect(writeAll(first, model)).rejects.toMatchObject({ code: 'ERR_NO_SPACE', blame: 'self' })
+    const held = first.held.count
+    expect(held).toBeGreaterThan(8)
+    await first.close()
+    const second = await opened(join(disk, 't'), model)
+    expect(second.held.count).toBe(held)
+    await second.close()
   })
 })

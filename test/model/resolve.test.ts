@@ -112,6 +112,23 @@ describe('resolveManifest', () => {
     for (const root of bad) expect(await trees.refusal(root)).toMatchObject({ code: 'ERR_BAD_TREE' })
   })
 
+  it('refuses to call a block or a node empty that is not', async () => {
+    const trees = new Trees()
+    const inner = trees.node({ type: 'file', blockSizes: [20n] }, [{ Name: '', Tsize: 20, Hash: raw(20) }])
+    const bad = [
+      trees.node({ type: 'directory' }, [{ Name: 'x', Tsize: 0, Hash: raw(20) }]),
+      trees.node({ type: 'file', blockSizes: [0n] }, [{ Name: '', Tsize: 0, Hash: raw(20) }]),
+      trees.node({ type: 'file', blockSizes: [0n] }, [{ Name: '', Tsize: 6, Hash: inner }])
+    ]
+    for (const root of bad) expect(await trees.refusal(root)).toMatchObject({ code: 'ERR_BAD_TREE' })
+    const nothing = trees.node({ type: 'file' })
+    const good = trees.node({ type: 'file', blockSizes: [0n, 0n, 30n] }, [
+      { Name: '', Tsize: 0, Hash: raw(0) }, { Name: '', Tsize: 6, Hash: nothing },
+      { Name: '', Tsize: wrapLeaf('file', noise(1, 30)).byteLength, Hash: trees.put(wrapLeaf('file', noise(1, 30))) }
+    ])
+    expect((await trees.resolve(good)).files[0]).toMatchObject({ sizeBytes: 30, slotCount: 1, leaf: 'wrapped' })
+  })
+
   it('refuses a file node with both bytes and links', async () => {
     const trees = new Trees()
     const root = trees.node({ type: 'file', data: noise(1, 4), blockSizes: [20n] }, [{ Name: '', Tsize: 20, Hash: raw(20) }])

@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { openStore } from '../../src/store/open-store.ts'
 import { describePlaces } from '../contracts/blocks-index.ts'
+import { smallDisk } from '../files/small-disk.ts'
 import { tempFolder } from '../files/temp-folder.ts'
 import { tempStore } from './temp-store.ts'
 
@@ -17,7 +19,8 @@ describe('Places', () => {
     const startMs = performance.now()
     const fileId = await store.places.addFile({ path: '/m/a', identity })
     for (let at = 0; at < count; at += 5000) {
-      await store.places.addBlocks(fileId, digests.subarray(at * 32, (at + 5000) * 32), new Uint32Array(5000).fill(65536))
+      const some = digests.subarray(at * 32, (at + 5000) * 32)
+      await store.places.addBlocks(fileId, some, new Uint32Array(5000).fill(65536))
     }
     await store.places.completeFile(fileId)
     // Measured 10 times as fast; the bound only catches a batch per block.
@@ -36,5 +39,21 @@ describe('Places', () => {
       return await (i % 2 === 0 ? a : b).places.addFile({ path: `/m/${i}`, identity })
     }))
     expect(new Set(ids).size).toBe(20)
+  })
+
+  it('fails with a full disk, completes nothing, and goes on when there is room', async ({ skip }) => {
+    const disk = await smallDisk(6)
+    if (disk === undefined) return skip('may not mount a small disk')
+    // lmdb-js writes the failure to the console itself.
+    const console = vi.spyOn(globalThis.console, 'error').mockImplementation(() => {})
+    onTestFinished(() => { console.mockRestore() })
+    const store = await openStore(disk)
+    const count = 60_000
+    const indexing = store.places.replaceFile({ path: '/m/a', identity }, randomBytes(count * 32), new Uint32Array(count))
+    await expect(indexing).rejects.toMatchObject({ code: 'ERR_NO_SPACE' })
+    expect(store.places.indexedFile('/m/a', identity)).toBeUndefined()
+    await store.places.replaceFile({ path: '/m/b', identity }, randomBytes(32), [1])
+    expect(store.places.indexedFile('/m/b', identity)).toBeDefined()
+    await store.close()
   })
 })

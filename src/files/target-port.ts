@@ -1,0 +1,47 @@
+import type { CheckBlock } from './existing-blocks.ts'
+import type { FileIdentity } from './file-identity.ts'
+import type { HeldFile, HeldRecord } from './held-record.ts'
+import type { Bitfield } from '../model/bitfield.ts'
+import type { ManifestFile } from '../model/manifest.ts'
+
+export interface VerifyExistingOptions {
+  /** Tells whether bytes of a file are a block: the one door of I1. */
+  check: CheckBlock
+  /** What an earlier pull recorded of this root here. */
+  record?: HeldRecord | undefined
+  onProgress?: (event: { readonly bytes: number, readonly total: number }) => void
+  signal?: AbortSignal | undefined
+}
+
+/** A file of the model, complete under its final name. */
+export interface FinishedFile {
+  readonly file: ManifestFile
+  readonly absolute: string
+  readonly identity: FileIdentity
+}
+
+/**
+ * A folder that a model is pulled into, open and locked. Once `verifyExisting` has resolved, blocks are written in any
+ * order; a file gets its final name when its last block is written and the file is synced.
+ */
+export interface Target {
+  /** The folder, absolute and without links: the key of its record. */
+  readonly dir: string
+  /** Blocks of the wanted files. */
+  readonly wanted: Bitfield
+  /** Blocks whose write has returned in every wanted place (I2). Live: read it, never change it. */
+  readonly held: Bitfield
+  /** Bytes of the wanted files. */
+  readonly totalBytes: number
+  /** Of those, bytes in held blocks. */
+  readonly heldBytes: number
+  /** Bytes of wanted files that one block is, counting every place. */
+  fileBytes: (block: number) => number
+  verifyExisting: (options: VerifyExistingOptions) => Promise<Bitfield>
+  write: (block: number, bytes: Uint8Array) => Promise<boolean>
+  read: (block: number) => Promise<Uint8Array>
+  sync: () => Promise<Bitfield>
+  files: () => Promise<HeldFile[]>
+  finish: () => Promise<FinishedFile[]>
+  close: () => Promise<void>
+}

@@ -1,0 +1,43 @@
+import { open, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { HandleCache } from '../../src/files/handle-cache.ts'
+import { tempFolder } from './temp-folder.ts'
+
+describe('HandleCache', () => {
+  it('closes the handle unused for longest, never one in use, and all at close', async () => {
+    const path = join(await tempFolder(), 'f')
+    await writeFile(path, 'x')
+    let opens = 0
+    const opening = async (): ReturnType<typeof open> => {
+      opens++
+      return await open(path)
+    }
+    const cache = new HandleCache(2)
+    let letGo = (): void => {}
+    const using = cache.use('a', opening, async handle => {
+      await new Promise<void>(resolve => { letGo = resolve })
+      return (await handle.stat()).size
+    })
+    for (const key of ['b', 'c', 'd']) await cache.use(key, opening, async () => {})
+    expect(cache.openCount).toBe(2)
+    await cache.use('d', opening, async () => {})
+    expect(opens).toBe(4)
+    const closing = cache.close()
+    letGo()
+    expect(await using).toBe(1)
+    await closing
+    expect(cache.openCount).toBe(0)
+    await expect(cache.use('a', opening, async () => {})).rejects.toMatchObject({ code: 'ERR_STOPPED' })
+  })
+
+  it('tries again after a failed open', async () => {
+    const path = join(await tempFolder(), 'f')
+    const cache = new HandleCache(2)
+    const use = async (): Promise<number> => await cache.use('a', async () => await open(path), async handle => (await handle.stat()).size)
+    await expect(use()).rejects.toMatchObject({ code: 'ENOENT' })
+    await writeFile(path, 'x')
+    expect(await use()).toBe(1)
+    await cache.close()
+  })
+})

@@ -1,0 +1,24 @@
+import { describe, expect, it } from 'vitest'
+import { databaseError } from '../../src/store/state-error.ts'
+
+describe('databaseError', () => {
+  it('gives the reason of a failed commit, and names a full disk', async () => {
+    const reason = Promise.reject(Object.assign(new Error('No space left on device'), { code: 28 }))
+    const commit = Object.assign(new Error('Commit failed (see commitError for details)'), { commitError: reason })
+    expect(await databaseError(commit, '/state')).toMatchObject({
+      code: 'ERR_NO_SPACE',
+      message: 'Cannot use the state in /state: no space is left on the disk; free some space and try again'
+    })
+  })
+
+  it('tells damage, a missing right and a failing disk apart', async () => {
+    const codes = []
+    for (const code of [-30796, 13, 5]) codes.push(await databaseError(Object.assign(new Error('x'), { code }), '/tmp'))
+    expect(codes).toMatchObject([{ code: 'ERR_STATE_DAMAGED' }, { code: 'ERR_PATH_PERMISSION' }, { code: 'ERR_DISK' }])
+  })
+
+  it('leaves what is not LMDB\'s alone', async () => {
+    const misuse = new RangeError('no')
+    expect(await databaseError(misuse, '/state')).toBe(misuse)
+  })
+})
