@@ -8,7 +8,9 @@ export default [
       '@stylistic/max-len': ['error', { code: 120, ignoreUrls: true, ignoreStrings: true, ignoreTemplateLiterals: true }],
       '@typescript-eslint/no-explicit-any': 'error',
       '@typescript-eslint/no-non-null-assertion': 'error',
-      '@typescript-eslint/consistent-type-imports': 'error'
+      '@typescript-eslint/consistent-type-imports': 'error',
+      // A constant and the type of its values share a name on purpose; the compiler refuses real clashes.
+      '@typescript-eslint/no-redeclare': 'off'
     }
   },
   {

@@ -12,7 +12,9 @@ export interface NodeOptions {
   listen?: string[]
   /** Multiaddrs under which others reach this node, beside the ones it listens on. Ignored with `libp2p`. */
   announce?: string[]
-  /** Find peers on the local network without any hint. Default: false. Never runs on loopback. Ignored with `libp2p`. */
+  /**
+   * Find peers on the local network without any hint. Default: false. Never runs on loopback. Ignored with `libp2p`.
+   */
   mdns?: boolean
   /** The application's own libp2p node, started; it stays the application's to stop. */
   libp2p?: Libp2p
@@ -84,7 +86,9 @@ export interface Node {
   readonly sentBytes: number
   /** Indexes a file or folder where it lies, without a copy, and serves it until stop. */
   publish: (path: string, options?: PublishOptions) => Promise<PublishedModel>
-  /** Pulls a model into a folder; files land directly in it. Resolves when all are complete and verified; then serves. */
+  /**
+   * Pulls a model into a folder; files land directly in it. Resolves when all are complete and verified; then serves.
+   */
   pull: (link: string, dir: string, options?: PullOptions) => Promise<PulledModel>
   /** Resolves when no connected peer lacks blocks of this model any more, or the time is over. */
   linger: (root: string, options: LingerOptions) => Promise<void>
@@ -167,7 +171,7 @@ export interface VerifyOptions {
 export interface Collection {
   list: () => Promise<ModelSummary[]>
   inspect: (rootOrPath: string, options?: { tensors?: boolean, signal?: AbortSignal }) => Promise<Inspection>
-  /** Re-hashes every byte of a model that lies on this machine. A path is indexed as if published. */
+  /** Re-hashes every byte of a model that lies on this machine. A path must have been published or pulled. */
   verify: (rootOrPath: string, options?: VerifyOptions) => Promise<Verification>
   /** Forgets a model; its files stay. */
   forget: (root: string) => Promise<void>

@@ -1,17 +1,19 @@
+import { isModelswarmError, ModelswarmError } from './errors.ts'
 import { CID } from 'multiformats/cid'
-import { ModelswarmError } from './errors.ts'
 import { absolutePath } from './files/paths.ts'
 import { FileReaders } from './files/reader.ts'
 import { inspect } from './inspect.ts'
 import { parseLink } from './model/link.ts'
 import { verifyBlock } from './model/verify.ts'
-import { clock, hash } from './node-parts.ts'
+import { hashWorkers } from './node/hash-workers.ts'
+import { clock, hash } from './node/ports.ts'
 import { publish } from './publish.ts'
 import { knownManifest } from './serve.ts'
 import { openStore } from './store/open-store.ts'
 import type { Collection, Inspection, ModelSummary, Verification, VerifyOptions } from './api.ts'
+import type { FileIdentity } from './files/file-identity.ts'
 import type { Manifest } from './model/manifest.ts'
-import type { ModelRecord } from './store/models.ts'
+import type { ModelRecord, ModelRecordFile } from './store/models.ts'
 import type { Store } from './store/open-store.ts'
 
 /**
@@ -32,6 +34,7 @@ interface Found {
 class StoreCollection implements Collection {
   readonly #store: Store
   readonly #readers = new FileReaders()
+  readonly #workers = hashWorkers()
 
   constructor (store: Store) {
     this.#store = store
@@ -49,31 +52,38 @@ class StoreCollection implements Collection {
   }
 
   async inspect (rootOrPath: string, options: { tensors?: boolean, signal?: AbortSignal } = {}): Promise<Inspection> {
-    const { manifest, records } = await this.#find(rootOrPath, options.signal)
+    const { manifest, records } = await this.#find(rootOrPath) ?? await this.#index(rootOrPath, options.signal)
     const files = records.flatMap(record => record.files)
     return await inspect(manifest, { tensors: options.tensors ?? false, files, readers: this.#readers })
   }
 
   async verify (rootOrPath: string, options: VerifyOptions = {}): Promise<Verification> {
-    const { manifest, records } = await this.#find(rootOrPath, options.signal)
-    let goodBytes = 0
-    const bad: Array<{ path: string, blocks: number }> = []
-    let bytes = 0
-    const total = manifest.totalBytes
-    for (const file of manifest.files) {
-      let blocks = 0
-      for (let slot = file.firstSlot; slot < file.firstSlot + file.slotCount; slot++) {
-        options.signal?.throwIfAborted()
-        const block = manifest.blockOfSlot(slot)
-        const sizeBytes = manifest.sizeBytes(block)
-        const isGood = await this.#isGood(manifest, { path: file.path, block, offset: manifest.offsetOfSlot(slot) }, records)
-        if (isGood) goodBytes += sizeBytes
-        else blocks++
-        options.onProgress?.({ bytes: bytes += sizeBytes, total })
-      }
-      if (blocks > 0) bad.push({ path: file.path, blocks })
+    const found = await this.#find(rootOrPath)
+    if (found === undefined) {
+      throw new ModelswarmError('ERR_UNKNOWN_ROOT',
+        `Nothing was published from or pulled to ${rootOrPath}, so there is nothing to compare it with`)
     }
-    await this.#forgetBad(records, bad.map(one => one.path))
+    const { manifest, records } = found
+    const bad: Array<{ path: string, blocks: number }> = []
+    const total = records.reduce((sum, record) => sum + bytesOf(record, manifest), 0)
+    let bytes = 0
+    let goodBytes = 0
+    for (const record of records) {
+      const badFiles = new Set<string>()
+      for (const file of record.files) {
+        let blocks = 0
+        for (const { block, offset, sizeBytes } of slotsOf(manifest, file.path)) {
+          options.signal?.throwIfAborted()
+          if (await this.#isGood(manifest, file, { block, offset })) goodBytes += sizeBytes
+          else blocks++
+          options.onProgress?.({ bytes: bytes += sizeBytes, total })
+        }
+        if (blocks === 0) continue
+        badFiles.add(file.path)
+        bad.push({ path: records.length === 1 ? file.path : file.absolute, blocks })
+      }
+      if (badFiles.size > 0) await this.#disbelieve(record, badFiles)
+    }
     return { root: manifest.root.toString(), bytes: total, goodBytes, bad }
   }
 
@@ -84,41 +94,45 @@ class StoreCollection implements Collection {
   }
 
   async close (): Promise<void> {
+    await this.#workers.close()
     await this.#readers.close()
     await this.#store.close()
   }
 
-  async #isGood (
-    manifest: Manifest, slot: { path: string, block: number, offset: number }, records: readonly ModelRecord[]
-  ): Promise<boolean> {
-    const { path, block, offset } = slot
-    for (const record of records) {
-      const file = record.files.find(one => one.path === path)
-      if (file === undefined) continue
-      try {
-        const bytes = await this.#readers.read(file.absolute, offset, manifest.sizeBytes(block), file.identity)
-        await verifyBlock(manifest, block, bytes, { hash })
-        return true
-      } catch (err) {
-        // Wrong bytes, or another file than was indexed: bad. A disk that fails is told, not called a bad block.
-        if (!(err instanceof ModelswarmError) || !['ERR_BAD_BLOCK', 'ERR_FILE_CHANGED'].includes(err.code)) throw err
-      }
-    }
-    return false
+  async #index (path: string, signal: AbortSignal | undefined): Promise<Found> {
+    const { manifest, record } = await publish(path, {
+      store: this.#store,
+      readers: this.#readers,
+      hash,
+      hashMany: this.#workers.hashMany,
+      clock,
+      isListed: false,
+      signal
+    })
+    return { manifest, records: [record] }
   }
 
-  /** What turned out bad is believed no longer: neither served nor copied from. */
-  async #forgetBad (records: readonly ModelRecord[], paths: readonly string[]): Promise<void> {
-    if (paths.length === 0) return
-    for (const record of records) {
-      for (const file of record.files) if (paths.includes(file.path)) await this.#store.places.dropPath(file.absolute)
-      const files = record.files.filter(file => !paths.includes(file.path))
-      const heldBytes = files.reduce((sum, file) => sum + file.identity.sizeBytes, 0)
-      await this.#store.models.put({ ...record, files, heldBytes })
+  async #isGood (manifest: Manifest, file: ModelRecordFile, at: { block: number, offset: number }): Promise<boolean> {
+    try {
+      const bytes = await this.#readers.read(file.absolute, at.offset, manifest.sizeBytes(at.block), file.identity)
+      await verifyBlock(manifest, at.block, bytes, { hash })
+      return true
+    } catch (err) {
+      // Wrong bytes, or another file than was indexed: bad. A disk that fails is told, not called a bad block.
+      if (isModelswarmError(err, 'ERR_BAD_BLOCK', 'ERR_FILE_CHANGED')) return false
+      throw err
     }
   }
 
-  async #find (rootOrPath: string, signal: AbortSignal | undefined): Promise<Found> {
+  /** Files that turned out bad are neither served nor copied from until they are published or pulled again. */
+  async #disbelieve (record: ModelRecord, paths: ReadonlySet<string>): Promise<void> {
+    for (const file of record.files) if (paths.has(file.path)) await this.#store.places.dropPath(file.absolute)
+    const files = record.files.map(file => paths.has(file.path) ? { ...file, identity: NO_FILE } : file)
+    await this.#store.models.put({ ...record, files })
+  }
+
+  /** A root with all its copies here, or the one copy at a path; undefined for a path that nothing is recorded of. */
+  async #find (rootOrPath: string): Promise<Found | undefined> {
     const root = asRoot(rootOrPath)
     if (root !== undefined) {
       const records = this.#store.models.get(root.toString())
@@ -127,12 +141,10 @@ class StoreCollection implements Collection {
       return { manifest, records }
     }
     const path = absolutePath(rootOrPath)
-    const records = this.#store.models.list().filter(record => record.path === path)
-    const newest = records.at(-1)
-    if (newest !== undefined) return await this.#find(newest.root, signal)
-    const parts = { store: this.#store, readers: this.#readers, hash, clock, isListed: false, signal }
-    const { manifest, record } = await publish(rootOrPath, parts)
-    return { manifest, records: [record] }
+    const newest = this.#store.models.list().filter(record => record.path === path).at(-1)
+    if (newest === undefined) return undefined
+    const manifest = await knownManifest(CID.parse(newest.root), { store: this.#store, hash })
+    return manifest === undefined ? undefined : { manifest, records: [newest] }
   }
 }
 
@@ -145,6 +157,23 @@ export function asRoot (text: string): CID | undefined {
       return undefined
     }
     throw err
+  }
+}
+
+/** An identity that no file has. */
+const NO_FILE: FileIdentity = { sizeBytes: 0, mtimeNs: -1n, ctimeNs: -1n, inode: 0n }
+
+function bytesOf (record: ModelRecord, manifest: Manifest): number {
+  const sizes = new Map(manifest.files.map(file => [file.path, file.sizeBytes]))
+  return record.files.reduce((sum, file) => sum + (sizes.get(file.path) ?? 0), 0)
+}
+
+function * slotsOf (manifest: Manifest, path: string): Generator<{ block: number, offset: number, sizeBytes: number }> {
+  const file = manifest.files.find(one => one.path === path)
+  if (file === undefined) return
+  for (let slot = file.firstSlot; slot < file.firstSlot + file.slotCount; slot++) {
+    const block = manifest.blockOfSlot(slot)
+    yield { block, offset: manifest.offsetOfSlot(slot), sizeBytes: manifest.sizeBytes(block) }
   }
 }
 

@@ -21,10 +21,13 @@ export const HAMT_BITS = 8
 
 // --- publishing ---
 
-/** Bytes read and not yet hashed and indexed. Two reads of 4 MiB ahead keep two cores hashing. */
+/** Bytes read and not yet hashed. */
 export const PUBLISH_BUDGET_BYTES = 16 * MIB
-/** How much of a file is read at once while publishing. */
-export const READ_BYTES = 4 * MIB
+/**
+ * How much of a file is read at once while publishing: larger reads leave the second-level cache before they are
+ * hashed.
+ */
+export const READ_BYTES = MIB
 
 // --- pulling ---
 
@@ -78,7 +81,10 @@ export const KEEPALIVE_MS = 20_000
 
 // --- serving ---
 
-/** Bytes read from disk and not yet handed to the socket: per peer, and for all of them. One block a peer is always allowed. */
+/**
+ * Bytes read from disk and not yet handed to the socket: per peer, and for all of them. One block a peer is always
+ * allowed.
+ */
 export const SEND_AHEAD_BYTES = 2 * MIB
 export const SEND_BUDGET_BYTES = 16 * MIB
 

@@ -1,4 +1,7 @@
-/** Whose fault a failure is. The scheduler reads this, never the text: only a peer's or an origin's fault costs it score. */
+/**
+ * Whose fault a failure is. The scheduler reads this, never the text: only a peer's or an origin's fault costs it
+ * score.
+ */
 export type Blame = 'self' | 'peer' | 'origin' | 'caller'
 
 /**

@@ -13,11 +13,21 @@ export type PullEvent =
   /** The node listens; nothing has been dialled yet. */
   | { readonly type: 'started', readonly root: string, readonly addrs: readonly string[] }
   /** The whole tree is here and verified: what the model consists of is known. */
-  | { readonly type: 'resolved', readonly root: string, readonly files: number, readonly bytes: number,
-    readonly blocks: number }
-  /** At most every 250 ms. `bytes` are verified bytes of files on disk, earlier runs included; `total` their final sum. */
+  | {
+    readonly type: 'resolved',
+    readonly root: string,
+    readonly files: number,
+    readonly bytes: number,
+    readonly blocks: number
+  }
+  /**
+   * At most every 250 ms. `bytes` are verified bytes of files on disk, earlier runs included; `total` their final
+   * sum.
+   */
   | PullProgress
-  /** Something a person may want to know and need not act on: a peer that misbehaved, an address that did not answer. */
+  /**
+   * Something a person may want to know and need not act on: a peer that misbehaved, an address that did not answer.
+   */
   | { readonly type: 'note', readonly root: string, readonly message: string }
   /** All files are complete, verified and closed. */
   | PullDone

@@ -1,35 +1,38 @@
 import './polyfill.ts'
 import picomatch from 'picomatch'
-import { CID } from 'multiformats/cid'
-import { openNodeParts } from './node-open.ts'
+import { openNodeParts } from './node/open.ts'
 import { asRoot } from './collection.ts'
 import { ModelswarmError } from './errors.ts'
 import { inspect } from './inspect.ts'
-import { linkPeers } from './link-peers.ts'
+import { linkPeers } from './node/link-peers.ts'
 import { Bitfield } from './model/bitfield.ts'
 import { formatLink, parseLink } from './model/link.ts'
-import { resolveManifest } from './model/resolve.ts'
-import { checkKeys, checkSeconds, checkTexts, resolveNodeOptions } from './node-options.ts'
+import { NodeSwarms } from './node/swarms.ts'
+import { checkKeys, checkSeconds, checkTexts, resolveNodeOptions } from './node/options.ts'
 import { publish } from './publish.ts'
 import { pull } from './pull.ts'
-import { PullWatch } from './pull-watch.ts'
-import { heldBlocks, knownManifest, recordAccess } from './serve.ts'
-import { Swarm } from './swarm/swarm.ts'
+import { gaveUp } from './pull/gave-up.ts'
+import { fetchTree } from './pull/tree.ts'
+import { PullWatch } from './pull/watch.ts'
+import { knownManifest, recordAccess } from './serve.ts'
 import { GIVE_UP_SECONDS } from './defaults.ts'
 import type {
-  InspectOptions, Inspection, LingerOptions, Node, NodeOptions, PublishedModel, PublishOptions, PulledModel, PullOptions,
-  SwarmState
+  InspectOptions, Inspection, LingerOptions, Node, NodeOptions, PublishedModel, PublishOptions, PulledModel,
+  PullOptions, SwarmState
 } from './api.ts'
 import type { Link } from './model/link.ts'
 import type { Manifest } from './model/manifest.ts'
-import type { NodeParts } from './node-open.ts'
-import type { OpenSwarms } from './node-open.ts'
+import type { NodeParts } from './node/open.ts'
+import type { Swarm } from './swarm/swarm.ts'
+import type { CID } from 'multiformats/cid'
 
 /**
- * Starts a node: opens the state folder, takes an identity, listens. It serves what the state folder holds until `stop`.
+ * Starts a node: opens the state folder, takes an identity, listens. It serves what the state folder holds until
+ * `stop`.
  *
  * @throws TypeError for an unknown option or a wrong kind of value
- * @throws ModelswarmError ERR_STATE_VERSION, ERR_STATE_DAMAGED, ERR_PATH_KIND, ERR_PATH_PERMISSION, ERR_LISTEN, ERR_DISK
+ * @throws ModelswarmError ERR_STATE_VERSION, ERR_STATE_DAMAGED, ERR_PATH_KIND, ERR_PATH_PERMISSION, ERR_LISTEN,
+ * ERR_DISK
  * @example
  *   const node = await createNode({ dir: './state' })
  *   const model = await node.publish('./llama')
@@ -45,48 +48,6 @@ export async function createNode (options: NodeOptions): Promise<Node> {
 
 const PULL_KEYS = ['peers', 'include', 'force', 'giveUpSeconds', 'onProgress', 'signal']
 const LINGER_LOOK_MS = 100
-
-/** The swarms of a node by root: those that were opened, and on demand those of models in the state folder. */
-class NodeSwarms implements OpenSwarms {
-  readonly #swarms: Map<string, Swarm>
-  readonly #parts: NodeParts
-  readonly #opening = new Map<string, Promise<Swarm | undefined>>()
-
-  constructor (swarms: Map<string, Swarm>, parts: NodeParts) {
-    this.#swarms = swarms
-    this.#parts = parts
-  }
-
-  * roots (): Generator<CID> {
-    for (const swarm of this.#swarms.values()) yield swarm.root
-    for (const record of this.#parts.store.models.list()) {
-      if (!this.#swarms.has(record.root)) yield CID.parse(record.root)
-    }
-  }
-
-  async swarmOf (root: CID): Promise<Swarm | undefined> {
-    const key = root.toString()
-    const known = this.#swarms.get(key)
-    if (known !== undefined) return known
-    const opening = this.#opening.get(key) ?? this.#open(root).finally(() => { this.#opening.delete(key) })
-    this.#opening.set(key, opening)
-    return await opening
-  }
-
-  async #open (root: CID): Promise<Swarm | undefined> {
-    const parts = this.#parts
-    const records = parts.store.models.get(root.toString())
-    const manifest = await knownManifest(root, parts)
-    if (manifest === undefined) return undefined
-    const held = await heldBlocks(manifest, records)
-    const known = this.#swarms.get(root.toString())
-    if (known !== undefined) return known
-    const swarm = parts.newSwarm(root)
-    swarm.setContent(manifest, held, recordAccess(manifest, records, parts))
-    this.#swarms.set(root.toString(), swarm)
-    return swarm
-  }
-}
 
 class ModelswarmNode implements Node {
   readonly #parts: NodeParts
@@ -122,7 +83,8 @@ class ModelswarmNode implements Node {
       await this.#replaceSwarm(manifest.root, swarm => {
         const held = new Bitfield(manifest.blockCount)
         held.fill()
-        swarm.setContent(manifest, held, recordAccess(manifest, [record], this.#parts), { open: this.#parts.options.open })
+        const { open } = this.#parts.options
+        swarm.setContent(manifest, held, recordAccess(manifest, [record], this.#parts), { open })
       })
       const { addrs, peerId } = this
       const link = formatLink({
@@ -235,7 +197,8 @@ class ModelswarmNode implements Node {
   async #swarmForPull (root: CID): Promise<Swarm> {
     const key = root.toString()
     if (this.#pullingRoots.has(key)) {
-      throw new ModelswarmError('ERR_TARGET_BUSY', `This node is pulling ${key} already; wait until it is done`, { blockId: key })
+      throw new ModelswarmError('ERR_TARGET_BUSY', `This node is pulling ${key} already; wait until it is done`,
+        { blockId: key })
     }
     this.#pullingRoots.add(key)
     try {
@@ -267,36 +230,32 @@ class ModelswarmNode implements Node {
     for (const peer of link.peers) {
       if (peer.addrs.length > 0) search.add({ peerId: peer.id, addrs: peer.addrs, isHint: true })
     }
-    for (const addr of peers) search.add({ peerId: /\/p2p\/([^/]+)$/.exec(addr)?.[1], addrs: [addr], isHint: true })
+    for (const addr of peers) {
+      search.add({ peerId: /\/p2p\/([^/]+)$/.exec(addr)?.[1], addrs: [addr], isHint: true })
+    }
     // Who is connected already may know the model too.
-    for (const peerId of this.#parts.libp2p.getPeers()) search.add({ peerId: peerId.toString(), addrs: [], isHint: false })
+    for (const peerId of this.#parts.libp2p.getPeers()) {
+      search.add({ peerId: peerId.toString(), addrs: [], isHint: false })
+    }
   }
 
   async #fetchTree (
     link: Link, peers: readonly string[], options: { giveUpSeconds: number, signal: AbortSignal }
   ): Promise<Manifest> {
-    const { clock, hash, store, newSwarm, discovery } = this.#parts
+    const { newSwarm, discovery } = this.#parts
     const swarm = newSwarm(link.root)
+    const search = discovery.search(swarm)
     const watch = new PullWatch({
-      clock,
+      clock: this.#parts.clock,
       giveUpMs: options.giveUpSeconds * 1000,
-      gaveUp: () => new ModelswarmError('ERR_GAVE_UP',
-        `Nobody gave the tree of ${link.root} within ${options.giveUpSeconds} s: ${discovery.search(swarm).report().join('; ')}`),
+      gaveUp: () => gaveUp(options.giveUpSeconds, { swarm, search }),
       onLook: () => {},
       signal: options.signal
     })
     try {
       this.#addHints(swarm, link, peers)
-      return await Promise.race([watch.failed, resolveManifest(link.root, {
-        hash,
-        signal: options.signal,
-        getNodes: async cids => {
-          const nodes = await swarm.treeFetch.fetch(cids)
-          watch.alive()
-          await store.nodes.putNodes(cids.map((cid, i) => ({ cid, bytes: nodes[i] ?? new Uint8Array(0) })))
-          return nodes
-        }
-      })])
+      const tree = fetchTree(link.root, { ...this.#parts, swarm, watch }, options.signal)
+      return await Promise.race([watch.failed, tree])
     } finally {
       watch.stop()
       discovery.stopSearch(swarm)

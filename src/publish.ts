@@ -1,10 +1,12 @@
 import { pipe } from 'it-pipe'
 import { cut } from './cut/cut.ts'
 import { cutLengths, planCuts } from './cut/plan.ts'
+import { spanLengths } from './cut/spans.ts'
 import { PROGRESS_INTERVAL_MS, PUBLISH_BUDGET_BYTES, READ_BYTES } from './defaults.ts'
 import { identityOf } from './files/file-identity.ts'
 import { absolutePath, nameOf } from './files/paths.ts'
-import { readFileChunks } from './files/reader.ts'
+import { ReadBuffers } from './files/read-buffers.ts'
+import { readSpans } from './files/read-spans.ts'
 import { walk } from './files/walk.ts'
 import { readTensorTable } from './formats/tensor-table.ts'
 import { DIGEST_BYTES } from './model/block-id.ts'
@@ -14,13 +16,14 @@ import type { PublishEvent } from './events.ts'
 import type { FileIdentity } from './files/file-identity.ts'
 import type { FileReaders } from './files/reader.ts'
 import type { WalkedEntry } from './files/walk.ts'
-import type { Hash } from './model/block-id.ts'
+import type { Hash, HashMany } from './model/block-id.ts'
 import type { Manifest } from './model/manifest.ts'
 import type { Leaf } from './model/tree.ts'
 import type { TreeNode } from './store/tree-nodes.ts'
 import type { ModelRecord, ModelRecordFile } from './store/models.ts'
 import type { Store } from './store/open-store.ts'
 import type { Clock } from './swarm/ports.ts'
+import type { CID } from 'multiformats/cid'
 
 // publish   path > walk > cut at tensor boundaries > hash > index > UnixFS tree > root
 //
@@ -29,7 +32,9 @@ import type { Clock } from './swarm/ports.ts'
 export interface PublishParts {
   store: Store
   readers: FileReaders
+  /** For tree nodes; blocks go through hashMany. */
   hash: Hash
+  hashMany: HashMany
   clock: Clock
   /** False to index and look only, without taking the model into the state folder's list. */
   isListed?: boolean
@@ -58,8 +63,15 @@ export async function publish (path: string, parts: PublishParts): Promise<Index
     entries.push(entry)
     if (entry.kind === 'file') total += entry.sizeBytes
   }
+  // Nobody should publish what nobody can pull.
+  checkNames({
+    files: entries.filter(entry => entry.kind === 'file'),
+    emptyFolders: entries.filter(entry => entry.kind === 'emptyFolder').map(entry => entry.path)
+  })
   const nodes = new NodeWriter(store)
-  const builder = new TreeBuilder({ hash: parts.hash, onNode: async (cid, bytes) => { await nodes.add({ cid, bytes }) } })
+  const buffers = new ReadBuffers(PUBLISH_BUDGET_BYTES / READ_BYTES, READ_BYTES)
+  const onNode = async (cid: CID, bytes: Uint8Array): Promise<void> => { await nodes.add({ cid, bytes }) }
+  const builder = new TreeBuilder({ hash: parts.hash, onNode })
   const files: ModelRecordFile[] = []
   let done = 0
   let toldAt = -Infinity
@@ -69,7 +81,7 @@ export async function publish (path: string, parts: PublishParts): Promise<Index
       continue
     }
     const identity = await identityOf(entry.absolute)
-    const leaves = await leavesOf(entry.path, entry.absolute, identity, parts)
+    const leaves = await leavesOf(entry.path, entry.absolute, identity, { ...parts, buffers })
     await builder.addFile(entry.path, pipe(leaves, async function * (source) {
       for await (const leaf of source) {
         done += leaf.sizeBytes
@@ -84,8 +96,6 @@ export async function publish (path: string, parts: PublishParts): Promise<Index
     files.push({ path: entry.path, absolute: entry.absolute, identity })
   }
   const manifest = await builder.finish()
-  // Nobody should publish what nobody can pull.
-  checkNames(manifest)
   await nodes.flush()
   const record: ModelRecord = {
     root: manifest.root.toString(),
@@ -105,9 +115,9 @@ export async function publish (path: string, parts: PublishParts): Promise<Index
 
 /** The blocks of a file, from the index where it is unchanged, else read, cut and hashed, and put into the index. */
 async function leavesOf (
-  path: string, absolute: string, identity: FileIdentity, parts: PublishParts
+  path: string, absolute: string, identity: FileIdentity, parts: PublishParts & { buffers: ReadBuffers }
 ): Promise<AsyncIterable<Leaf> | Iterable<Leaf>> {
-  const { store, readers, hash, signal } = parts
+  const { store, readers, buffers, signal } = parts
   const known = store.places.indexedFile(absolute, identity)
   if (known !== undefined) return store.places.blocksOf(known.fileId)
   const fileBytes = identity.sizeBytes
@@ -117,34 +127,47 @@ async function leavesOf (
   const plan = planCuts(fileBytes, table)
   const fileId = await store.places.addFile({ path: absolute, identity })
   return pipe(
-    readFileChunks(absolute, { chunkBytes: READ_BYTES, expected: identity, ...(signal !== undefined && { signal }) }),
+    readSpans(absolute, { lengths: spanLengths(cutLengths(plan), READ_BYTES), buffers, expected: identity, signal }),
     cut(cutLengths(plan)),
-    source => hashBlocks(source, hash),
+    source => hashBlocks(source, parts.hashMany, buffers),
     source => indexBlocks(source, store, fileId)
   )
 }
 
-/** Hashes blocks, several at a time off the main thread, in order; at most PUBLISH_BUDGET_BYTES are on their way. */
-async function * hashBlocks (source: AsyncIterable<Uint8Array>, hash: Hash): AsyncGenerator<Leaf> {
-  const underWay: Array<{ digest: Promise<Uint8Array>, sizeBytes: number }> = []
-  let bytes = 0
-  async function next (): Promise<Leaf | undefined> {
-    const first = underWay.shift()
-    if (first === undefined) return undefined
-    bytes -= first.sizeBytes
-    return { digest: await first.digest, sizeBytes: first.sizeBytes }
+/** Spans hashed and not yet indexed, beyond which the pipeline waits; buffers bound the bytes before that. */
+const MAX_HASHED_SPANS = 64
+
+/** Hashes blocks, a span of the file at a time, off the main thread; gives digests in order, and buffers back. */
+async function * hashBlocks (
+  source: AsyncIterable<Uint8Array>, hashMany: HashMany, buffers: ReadBuffers
+): AsyncGenerator<Leaf> {
+  const underWay: Array<{ digests: Promise<Uint8Array>, sizes: number[] }> = []
+  let span: Uint8Array[] = []
+  const begin = (): void => {
+    const blocks = span
+    span = []
+    const buffer = blocks[0]?.buffer
+    const digests = hashMany(blocks).finally(() => {
+      if (buffer instanceof SharedArrayBuffer) buffers.giveBack(buffer)
+    })
+    digests.catch(() => { /* awaited in order below */ })
+    underWay.push({ digests, sizes: blocks.map(block => block.byteLength) })
   }
-  for await (const block of source) {
-    const digest = hash(block)
-    digest.catch(() => { /* awaited in order below */ })
-    underWay.push({ digest, sizeBytes: block.byteLength })
-    bytes += block.byteLength
-    while (bytes > PUBLISH_BUDGET_BYTES) {
-      const leaf = await next()
-      if (leaf !== undefined) yield leaf
+  async function * end (): AsyncGenerator<Leaf> {
+    const first = underWay.shift()
+    if (first === undefined) return
+    const digests = await first.digests
+    for (const [i, sizeBytes] of first.sizes.entries()) {
+      yield { digest: digests.subarray(i * DIGEST_BYTES, (i + 1) * DIGEST_BYTES), sizeBytes }
     }
   }
-  for (let leaf = await next(); leaf !== undefined; leaf = await next()) yield leaf
+  for await (const block of source) {
+    if (span.length > 0 && span[0]?.buffer !== block.buffer) begin()
+    span.push(block)
+    if (underWay.length > MAX_HASHED_SPANS) yield * end()
+  }
+  if (span.length > 0) begin()
+  while (underWay.length > 0) yield * end()
 }
 
 const INDEX_BATCH = 4096

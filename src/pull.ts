@@ -6,11 +6,12 @@ import { nameOf } from './files/paths.ts'
 import { openTarget } from './files/target.ts'
 import { Bitfield } from './model/bitfield.ts'
 import { DIGEST_BYTES } from './model/block-id.ts'
-import { resolveManifest } from './model/resolve.ts'
 import { verifyBlock } from './model/verify.ts'
-import { PullRecord } from './pull-record.ts'
-import { PullStats } from './pull-stats.ts'
-import { PullWatch } from './pull-watch.ts'
+import { gaveUp } from './pull/gave-up.ts'
+import { PullRecord } from './pull/record.ts'
+import { PullStats } from './pull/stats.ts'
+import { fetchTree } from './pull/tree.ts'
+import { PullWatch } from './pull/watch.ts'
 import { BlockStates } from './schedule/block-states.ts'
 import { Scheduler } from './schedule/scheduler.ts'
 import { readCopy, recordAccess } from './serve.ts'
@@ -41,7 +42,8 @@ export interface PullParts extends ServeParts, SwarmParts {
 /**
  * Pulls the model of a link into a folder. The swarm serves what is there from the first block on.
  *
- * @throws ModelswarmError ERR_GAVE_UP, ERR_TARGET_DIFFERS, ERR_TARGET_BUSY, ERR_NO_SPACE, ERR_DISK, ERR_BAD_TREE and its
+ * @throws ModelswarmError ERR_GAVE_UP, ERR_TARGET_DIFFERS, ERR_TARGET_BUSY, ERR_NO_SPACE, ERR_DISK, ERR_BAD_TREE and
+ * its
  *   kin, ERR_INCLUDE_EMPTY; the signal's reason when aborted. What has been written stays and is used by the next pull.
  */
 export async function pull (link: Link, dir: string, parts: PullParts, options: PullOptions): Promise<PulledModel> {
@@ -55,7 +57,7 @@ export async function pull (link: Link, dir: string, parts: PullParts, options: 
   const watch = new PullWatch({
     clock,
     giveUpMs: giveUpSeconds * 1000,
-    gaveUp: () => gaveUp(giveUpSeconds, swarm, search, target),
+    gaveUp: () => gaveUp(giveUpSeconds, { swarm, search, target }),
     onLook: tell,
     signal: options.signal
   })
@@ -63,7 +65,7 @@ export async function pull (link: Link, dir: string, parts: PullParts, options: 
   let record: PullRecord | undefined
   try {
     emit({ type: 'started', root, addrs: parts.addrs })
-    const manifest = await Promise.race([watch.failed, fetchTree(link.root, parts, watch, options.signal)])
+    const manifest = await Promise.race([watch.failed, fetchTree(link.root, { ...parts, watch }, options.signal)])
     emit({ type: 'resolved', root, files: manifest.files.length, bytes: manifest.totalBytes, blocks: manifest.blockCount })
     target = await openTarget(dir, manifest, {
       include: parts.include,
@@ -80,7 +82,10 @@ export async function pull (link: Link, dir: string, parts: PullParts, options: 
       read: target.read.bind(target),
       getNode: cid => parts.store.nodes.getNode(CID.decode(cid))
     }
-    swarm.setContent(manifest, copyOf(target.held), access)
+    // A swarm that serves everything already goes on to do so, from where it lies.
+    if (swarm.held === undefined) {
+      swarm.setContent(manifest, copyOf(target.held), access, { unwanted: unwantedOf(target) })
+    }
     await Promise.race([watch.failed, copyLocal(target, manifest, { parts, stats, record, watch })])
     await Promise.race([watch.failed, download(target, manifest, { parts, stats, record, watch })])
     const model = await complete(target, manifest, { parts, link, root })
@@ -99,7 +104,8 @@ export async function pull (link: Link, dir: string, parts: PullParts, options: 
     }
     emit(done)
     const { type, ...facts } = done
-    return { ...facts, dir: target.dir, files: model.files.map(file => ({ path: file.path, bytes: file.identity.sizeBytes })) }
+    const files = model.files.map(file => ({ path: file.path, bytes: file.identity.sizeBytes }))
+    return { ...facts, dir: target.dir, files }
   } catch (err) {
     swarm.stopPulling()
     // What is here is recorded, so that the next pull goes on from it; the first failure is the one to tell.
@@ -116,25 +122,6 @@ interface Step {
   stats: PullStats
   record: PullRecord
   watch: PullWatch
-}
-
-async function fetchTree (root: CID, parts: PullParts, watch: PullWatch, signal: AbortSignal | undefined): Promise<Manifest> {
-  const { store, swarm, hash } = parts
-  return await resolveManifest(root, {
-    hash,
-    ...(signal !== undefined && { signal }),
-    getNodes: async cids => {
-      const missing = cids.filter(cid => !store.nodes.hasNode(cid))
-      const fetched = await swarm.treeFetch.fetch(missing)
-      watch.alive()
-      await store.nodes.putNodes(missing.map((cid, i) => ({ cid, bytes: fetched[i] ?? new Uint8Array(0) })))
-      return cids.map(cid => {
-        const bytes = store.nodes.getNode(cid)
-        if (bytes === undefined) throw new ModelswarmError('ERR_STATE_DAMAGED', `Node ${cid} was stored and is gone`)
-        return bytes
-      })
-    }
-  })
 }
 
 /** Looks at what the target holds already, and whether the rest has room. */
@@ -204,7 +191,7 @@ async function download (target: Target, manifest: Manifest, { parts, stats, rec
     onFatal: watch.fail,
     onComplete: complete.resolve
   })
-  swarm.startPulling({ scheduler, downloader }, unwantedOf(target))
+  swarm.startPulling({ scheduler, downloader })
   await Promise.race([complete.promise, watch.failed])
   swarm.stopPulling()
 }
@@ -264,19 +251,4 @@ function progressOf (root: string, target: Target, stats: PullStats, swarm: Swar
     receivedBytes: swarm.receivedBytes,
     sentBytes: swarm.sentBytes
   })
-}
-
-/** The one line for a pull that ends because nothing came any more: what is missing, what was tried, what to check. */
-function gaveUp (seconds: number, swarm: Swarm, search: Search, target: Target | undefined): ModelswarmError {
-  const missing = target === undefined
-    ? 'the tree is missing'
-    : `${target.wanted.count - target.held.count} of ${target.wanted.count} blocks are missing`
-  const tried = search.report()
-  const shown = tried.slice(0, 3).join('; ') + (tried.length > 3 ? `; and ${tried.length - 3} more` : '')
-  const why = swarm.sessions.size > 0
-    ? `the ${swarm.sessions.size} connected peers have nothing more to give`
-    : tried.length > 0
-      ? `no peer could be reached (${shown}); check the address and port, and that no firewall or NAT is in the way`
-      : search.tried > 0 ? 'no peer answered' : 'no address of a peer is known; give one with --peer'
-  return new ModelswarmError('ERR_GAVE_UP', `Gave up after ${seconds} s without a verified byte: ${missing}; ${why}`)
 }

@@ -72,11 +72,12 @@ describe('examples', () => {
 
 describe('the demo', () => {
   it('moves a small model to two peers, checks it and reports', async () => {
+    // so small that one peer may be done before the other has started: then two copies are right
     const { code, output } = await runExample('demo', '--size', '8MiB', '--peers', '2', '--price', '0.10')
     expect(output).toMatch(/2 of 2 peers have every byte after [\d.]+ s; 4 files checked by sha256, all the same/)
     const copies = Number(/copies +([\d.]+) +2\.00/.exec(output)?.[1])
     expect(copies).toBeGreaterThanOrEqual(1)
-    expect(copies).toBeLessThan(2)
+    expect(copies).toBeLessThan(2.1)
     expect(code).toBe(0)
   })
 

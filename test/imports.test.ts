@@ -14,12 +14,12 @@ const LAYERS: ReadonlyArray<readonly string[]> = [
   ['source/'],
   ['schedule/'],
   ['swarm/'],
-  ['publish.ts', 'pull.ts', 'serve.ts'],
-  ['node.ts', 'node-*.ts', 'collection.ts'],
+  ['publish.ts', 'pull.ts', 'pull/', 'serve.ts', 'inspect.ts'],
+  ['node.ts', 'node/', 'collection.ts'],
   ['index.ts'],
   ['cli/']
 ]
-const COMPOSITION = ['node.ts', 'node-*.ts', 'collection.ts']
+const COMPOSITION = ['node.ts', 'node/', 'collection.ts']
 
 const MAY_NAME_LIBP2P = ['wire/channel.ts', 'swarm/discovery.ts', ...COMPOSITION]
 const MAY_IMPORT_NODE_FS = ['files/', 'store/', 'cli/']
@@ -55,11 +55,7 @@ function importsOf (file: string): Import[] {
 }
 
 function isAmong (file: string, patterns: readonly string[]): boolean {
-  return patterns.some(pattern => {
-    if (pattern.endsWith('/')) return file.startsWith(pattern)
-    const [before = '', after] = pattern.split('*')
-    return after === undefined ? file === pattern : file.startsWith(before) && file.endsWith(after) && !file.includes('/')
-  })
+  return patterns.some(pattern => pattern.endsWith('/') ? file.startsWith(pattern) : file === pattern)
 }
 
 function layerOf (file: string): number {

@@ -61,10 +61,13 @@ export function createTerminalScreen (peerCount: number, hasColour: boolean): Sc
 /** One line now and then, where there is no terminal. */
 export function createPlainScreen (write: (line: string) => void, now: () => number = () => performance.now()): Screen {
   let lastMs = -Infinity
+  let lastText = ''
   let latest: readonly PeerState[] = []
   const say = (): void => {
-    write(`publisher ${publisherText(latest)}; ` +
-      latest.map((peer, index) => `peer ${index + 1}: ${percent(peer)}`).join(', '))
+    const text = `  publisher ${publisherText(latest)}; ` +
+      latest.map((peer, index) => `peer ${index + 1}: ${percent(peer)}`).join(', ')
+    if (text !== lastText) write(text)
+    lastText = text
   }
   return {
     update (peers) {

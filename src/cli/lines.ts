@@ -43,13 +43,15 @@ export function doneLine (done: Pick<PullDone, 'bytes' | 'seconds' | 'held' | 'f
   const took = `done: ${formatBytes(done.bytes)} in ${formatSeconds(done.seconds)}`
   if (done.bytes > 0 && done.held === done.bytes) return `${took}: all of it was already here`
   const share = (bytes: number): string => formatShare(bytes, done.bytes)
-  const places = [`${share(done.fromPublisher)} from the publisher`]
-  const fromOthers = done.from.peers - done.fromPublisher
-  places.push(`${share(fromOthers)} from other peers`)
+  const places: string[] = []
+  if (done.from.peers > 0) {
+    places.push(`${share(done.fromPublisher)} from the publisher`)
+    places.push(`${share(done.from.peers - done.fromPublisher)} from other peers`)
+  }
   if (done.from.origins > 0) places.push(`${share(done.from.origins)} from origins`)
   if (done.from.local > 0) places.push(`${share(done.from.local)} copied on this machine`)
   if (done.held > 0) places.push(`${share(done.held)} already here`)
-  return `${took}: ${places.join(', ')}`
+  return places.length === 0 ? took : `${took}: ${places.join(', ')}`
 }
 
 /** What a whole run sent: `sent 1.20 GiB (1.20 copies)`. */

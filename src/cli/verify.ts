@@ -10,6 +10,8 @@ import type { CliParts } from './parts.ts'
 import type { Verification } from '../index.ts'
 import type { Command } from 'commander'
 
+/** The library reports every block; a program wants to hear of it about as often as of a pull. */
+const PROGRESS_INTERVAL_MS = 250
 /** How many bad files the line on standard error names; the others are listed on standard output. */
 const NAMED_IN_FAILURE = 3
 
@@ -24,11 +26,15 @@ export function addVerify (program: Command, parts: CliParts): void {
 async function verify (what: string, options: CommonOptions, parts: CliParts): Promise<void> {
   const output = new Output(parts.stdout, options)
   const live = new Live({ output, ...parts.screen === undefined ? {} : { screen: parts.screen } })
+  let lastMs = -Infinity
   try {
     const result = await withCollection(parts, options, async collection =>
       await collection.verify(rootOrPath(what, parts), {
         signal: parts.signal,
         onProgress: ({ bytes, total }) => {
+          const nowMs = performance.now()
+          if (bytes < total && nowMs - lastMs < PROGRESS_INTERVAL_MS) return
+          lastMs = nowMs
           output.event('progress', { bytes, total })
           live.show('verify', columns => hashLine({ bytes, total, what: 'verified' }, columns))
         }

@@ -151,9 +151,9 @@ export class OpenTarget implements Target {
     this.#finisher.check()
     const held = Bitfield.fromBytes(this.held.toBytes(), this.held.length)
     for (const one of this.#parts.wanted) {
-      if (!one.dirty) continue
+      if (!needsSync(one)) continue
       // Waiting for its turn it may have been synced and renamed.
-      await this.#finisher.reading(one, async () => { if (one.dirty) await this.#parts.partFiles.sync(one) })
+      await this.#finisher.reading(one, async () => { if (needsSync(one)) await this.#parts.partFiles.sync(one) })
     }
     return held
   }
@@ -216,6 +216,10 @@ export class OpenTarget implements Target {
   * #slots (): Generator<number> {
     for (const { file } of this.#parts.wanted) yield * slotsOf(file)
   }
+}
+
+function needsSync (wanted: WantedFile): boolean {
+  return wanted.state === 'part' && wanted.writes !== wanted.writesSynced
 }
 
 function * slotsOf (file: ManifestFile): Generator<number> {

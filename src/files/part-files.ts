@@ -37,15 +37,19 @@ export class PartFiles {
    */
   async write (wanted: WantedFile, offset: number, bytes: Uint8Array): Promise<void> {
     await this.#use(wanted, async handle => {
-      wanted.dirty = true
-      wanted.stale = true
-      let done = 0
-      while (done < bytes.byteLength) {
-        const at = done
-        const { bytesWritten } = await onDisk('write', wanted.partAbsolute, async () => {
-          return await handle.write(bytes, at, bytes.byteLength - at, offset + at)
-        })
-        done += bytesWritten
+      try {
+        let done = 0
+        while (done < bytes.byteLength) {
+          const at = done
+          const { bytesWritten } = await onDisk('write', wanted.partAbsolute, async () => {
+            return await handle.write(bytes, at, bytes.byteLength - at, offset + at)
+          })
+          done += bytesWritten
+        }
+      } finally {
+        // Counted when it has returned: a sync that began while it was under way need not contain it.
+        wanted.writes++
+        wanted.stale = true
       }
     })
   }
@@ -57,13 +61,9 @@ export class PartFiles {
   /** Puts on the disk what was written before the call. */
   async sync (wanted: WantedFile): Promise<void> {
     await this.#use(wanted, async handle => {
-      wanted.dirty = false
-      try {
-        await onDisk('sync', wanted.partAbsolute, async () => { await handle.datasync() })
-      } catch (err) {
-        wanted.dirty = true
-        throw err
-      }
+      const writes = wanted.writes
+      await onDisk('sync', wanted.partAbsolute, async () => { await handle.datasync() })
+      wanted.writesSynced = Math.max(wanted.writesSynced, writes)
     })
   }
 

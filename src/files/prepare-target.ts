@@ -69,6 +69,7 @@ async function takeOver (wanted: WantedFile, existing: ExistingBlocks, parts: Pr
     wanted.final = undefined
     wanted.state = 'part'
     wanted.stale = true
+    wanted.writes++
     return
   }
   const { manifest } = parts

@@ -86,11 +86,10 @@ export class FileReaders {
   }
 }
 
-/** Exactly `length` bytes, in a fresh buffer that nothing else refers to. */
+/** Exactly `length` bytes: into `bytes`, or a fresh buffer that nothing else refers to. */
 export async function readExactly (
-  handle: FileHandle, path: string, offset: number, length: number
+  handle: FileHandle, path: string, offset: number, length: number, bytes: Uint8Array = Buffer.allocUnsafeSlow(length)
 ): Promise<Uint8Array> {
-  const bytes = Buffer.allocUnsafeSlow(length)
   let done = 0
   while (done < length) {
     const at = done
@@ -101,57 +100,8 @@ export async function readExactly (
   return bytes
 }
 
-function changed (path: string, seen: string): ModelswarmError {
+/** What a reader says when a file is not what was indexed. */
+export function changed (path: string, seen: string): ModelswarmError {
   return new ModelswarmError('ERR_FILE_CHANGED',
     `Cannot read ${path} as it was indexed: ${seen}; publish or pull it again`, { path })
-}
-
-export interface ReadFileOptions {
-  /** Bytes of each chunk but the last. */
-  chunkBytes: number
-  signal?: AbortSignal
-  /** When given, the file must be this one. */
-  expected?: FileIdentity
-}
-
-/**
- * The bytes of a file in order, one chunk being read ahead of the one given out. Each chunk is a fresh buffer, handed
- * over.
- *
- * @throws ModelswarmError ERR_FILE_CHANGED when the file changes before its last byte is read, or is not `expected`;
- *   ERR_PATH_NOT_FOUND, ERR_PATH_PERMISSION, ERR_DISK; the signal's reason when aborted
- */
-export async function * readFileChunks (path: string, options: ReadFileOptions): AsyncGenerator<Uint8Array, void> {
-  const { chunkBytes, signal } = options
-  signal?.throwIfAborted()
-  const handle = await onDisk('read', path, async () => await open(path, 'r'))
-  let ahead: Promise<Uint8Array> | undefined
-  try {
-    const before = await identityOf(handle)
-    if (options.expected !== undefined && !sameIdentity(before, options.expected)) {
-      throw changed(path, 'its size, times or inode differ')
-    }
-    const read = (offset: number): Promise<Uint8Array> | undefined => {
-      const length = Math.min(chunkBytes, before.sizeBytes - offset)
-      if (length <= 0) return undefined
-      const reading = readExactly(handle, path, offset, length)
-      // Awaited below in any case; this only keeps a failure from being reported as unhandled while we wait to be
-      // asked.
-      reading.catch(() => {})
-      return reading
-    }
-    ahead = read(0)
-    for (let offset = 0; ahead !== undefined; offset += chunkBytes) {
-      const chunk: Uint8Array = await ahead
-      signal?.throwIfAborted()
-      ahead = read(offset + chunkBytes)
-      yield chunk
-      signal?.throwIfAborted()
-    }
-    if (!sameIdentity(await identityOf(handle), before)) throw changed(path, 'it changed while it was read')
-  } finally {
-    // A read under way still uses the handle; its bytes or its failure interest nobody any more.
-    await ahead?.catch(() => {})
-    await onDisk('close', path, async () => { await handle.close() })
-  }
 }

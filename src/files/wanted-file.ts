@@ -33,8 +33,9 @@ export interface WantedFile {
   part: FileIdentity | undefined
   /** Slots whose block is not held. */
   slotsMissing: number
-  /** Written to since the last fdatasync. */
-  dirty: boolean
+  /** Writes that have returned, and how many of them are on the disk for sure: fdatasync began after them. */
+  writes: number
+  writesSynced: number
   /** Written to since `part` was looked at. */
   stale: boolean
 }
@@ -57,13 +58,18 @@ export async function lookAtFile (file: ManifestFile, dir: string, folders: Safe
     final: undefined,
     part: undefined,
     slotsMissing: file.slotCount,
-    dirty: false,
+    writes: 0,
+    writesSynced: 0,
     stale: false
   }
   if (!await checkFolders(parentOf(file.path), dir, folders)) return wanted
   wanted.part = await lookAtPart(partAbsolute)
   wanted.final = await lookAtFinal(absolute)
-  if (wanted.part !== undefined) wanted.state = 'part'
+  if (wanted.part !== undefined) {
+    wanted.state = 'part'
+    // What a killed pull wrote may still be in memory only.
+    wanted.writes = 1
+  }
   // A file of the right size is complete or differs; only its bytes can tell, so it counts as differing until they are
   // read.
   if (wanted.final !== undefined) wanted.state = 'differs'

@@ -9,7 +9,9 @@ import type { Manifest } from './manifest.ts'
  *
  * @throws ModelswarmError ERR_BAD_BLOCK when they do not, naming the source they came from
  */
-export async function verifyBytes (bytes: Uint8Array, digest: Uint8Array, hash: Hash, sourceId?: string): Promise<void> {
+export async function verifyBytes (
+  bytes: Uint8Array, digest: Uint8Array, hash: Hash, sourceId?: string
+): Promise<void> {
   const seen = await hash(bytes)
   if (sameBytes(seen, digest)) return
   throw new ModelswarmError('ERR_BAD_BLOCK', `Block ${cidOfDigest(digest)} came with other bytes than its name says`,

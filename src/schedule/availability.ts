@@ -1,4 +1,4 @@
-import { Bitfield } from '../model/bitfield.ts'
+import type { Bitfield } from '../model/bitfield.ts'
 
 /**
  * Who holds what, counted: for every block the number of incomplete sources that hold it, and beside that the number of

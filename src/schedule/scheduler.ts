@@ -1,7 +1,7 @@
 import { ENDGAME_AFTER_MS, PULL_BUDGET_BYTES, SILENT_SOURCE_MS, SPARE_GRACE_MS } from '../defaults.ts'
 import { Mode } from '../wire/protocol.ts'
 import { Availability } from './availability.ts'
-import { BlockStates } from './block-states.ts'
+import type { BlockStates } from './block-states.ts'
 import { pick } from './picker.ts'
 import { SchedulerSource } from './scheduler-source.ts'
 import type { Bitfield } from '../model/bitfield.ts'
@@ -164,8 +164,13 @@ export class Scheduler {
     return true
   }
 
-  /** Its bytes are verified and their write returned. Whoever else was asked meanwhile is told off. */
-  onStored (id: string, block: number): void {
+  /**
+   * Its bytes are verified and their write returned. Whoever else was asked meanwhile is told off.
+   *
+   * @returns false when it was stored already: its source left, it was asked of another, and both came
+   */
+  onStored (id: string, block: number): boolean {
+    if (this.states.isStored(block)) return false
     const flight = this.states.inFlight.get(block)
     this.states.store(block)
     for (const { sourceId } of flight?.asked ?? []) {
@@ -174,6 +179,7 @@ export class Scheduler {
       this.#forget(source, block)
       if (sourceId !== id) this.#actions.push({ type: 'cancel', sourceId, blocks: [block] })
     }
+    return true
   }
 
   /** A copy of a missing block was found on this machine and is stored. */
@@ -198,6 +204,8 @@ export class Scheduler {
     if (source === undefined || block >= this.states.stored.length) return
     if (source.asked.has(block)) this.#release(source, block)
     this.availability.removeOne(source.holdings, block)
+    // A spare publisher may be its only holder now.
+    this.#dirtyAll()
   }
 
   /** What to send now. Call after events, and at `wakeAt`. */
@@ -253,9 +261,13 @@ export class Scheduler {
     const room = Math.min(credit - source.outstandingBytes, this.#budgetBytes - this.#outstandingBytes,
       this.states.missingBytes - open)
     const step = Math.min(credit / 4, this.states.missingBytes - open)
-    if (room <= 0 || room < step) return
-    source.wantGranted += Math.ceil(room)
-    this.#outstandingBytes += Math.ceil(room)
+    // A rest too small for any block must not stand for ever: with nothing on its way there is room for the largest.
+    const isFree = source.asked.size === 0 && this.#outstandingBytes < this.#budgetBytes
+    const least = isFree ? Math.min(this.#maxBlockBytes, this.states.missingBytes) - open : 0
+    if (least <= 0 && (room <= 0 || room < step)) return
+    const more = Math.ceil(Math.max(room, least))
+    source.wantGranted += more
+    this.#outstandingBytes += more
     source.meter.onAsked(now)
     this.#actions.push({ type: 'want', sourceId: source.id, upTo: source.wantGranted })
   }
@@ -273,8 +285,11 @@ export class Scheduler {
       // nobody else holds after that is asked for freely; the rest one block a while, so that it costs little.
       source.spareSince ??= now
       const freeAt = source.spareSince + SPARE_GRACE_MS
-      if (freeAt <= now) this.#fill(source, now, BLOCKS_PER_PLAN, block => this.availability.of(block) > spares.length)
-      else this.#wake(freeAt)
+      if (freeAt > now) this.#wake(freeAt)
+      // Looks at every missing block when there is nothing for it: only after something changed, not at every plan.
+      else if (source.isDirty) {
+        this.#fill(source, now, BLOCKS_PER_PLAN, block => this.availability.of(block) > spares.length)
+      }
       const pause = source.meter.rttMs + ENDGAME_AFTER_MS
       const readyAt = Math.max(this.#scarceSince, source.spareAskedAt) + pause
       if (readyAt <= now && source.asked.size === 0) {

@@ -106,7 +106,8 @@ export class Discovery {
     const id = peerIdFromString(peerId)
     if (!await libp2p.peerStore.has(id)) return undefined
     const { peerRecordEnvelope } = await libp2p.peerStore.get(id)
-    if (peerRecordEnvelope === undefined || peerRecordEnvelope.byteLength > WIRE_LIMITS.peerRecordBytes) return undefined
+    if (peerRecordEnvelope === undefined) return undefined
+    if (peerRecordEnvelope.byteLength > WIRE_LIMITS.peerRecordBytes) return undefined
     const from = remoteAddrOf(libp2p, peerIdFromString(reader))
     if (from === undefined) return undefined
     const record = PeerRecord.createFromProtobuf(RecordEnvelope.createFromProtobuf(peerRecordEnvelope).payload)

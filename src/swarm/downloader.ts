@@ -84,7 +84,7 @@ export class Downloader {
         { expected: size, received: payload.byteLength })
     }
     await this.#parts.write(block, payload)
-    scheduler.onStored(session.peerId, block)
+    if (!scheduler.onStored(session.peerId, block)) return this.plan()
     this.#parts.onStored(block, session)
     if (scheduler.states.isComplete) this.#parts.onComplete()
     else this.plan()

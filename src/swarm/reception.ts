@@ -32,9 +32,10 @@ export interface ReceptionParts {
 /** Turns streams into sessions: says Hello for us, checks theirs, joins both streams, and hands the session over. */
 export class Reception {
   readonly #parts: ReceptionParts
-  readonly #tokens = new Map<string, { session: Session, peerId: string }>()
+  readonly #tokens = new Map<string, { session: Session, peerId: string, cancelTimer: () => void }>()
   readonly #opening = new Map<Swarm, Set<string>>()
-  #pendingHellos = 0
+  /** Streams that have not said whose session they are. */
+  readonly #greeting = new Set<Channel>()
 
   constructor (parts: ReceptionParts) {
     this.#parts = parts
@@ -46,11 +47,13 @@ export class Reception {
    * @returns the session, joined to its swarm; undefined when the peer's own session with us takes its place
    * @throws ModelswarmError ERR_NOT_HELD when the peer does not know the root, ERR_PROTOCOL, ERR_PEER_LOST
    */
-  async open (swarm: Swarm, peerId: string, control: Channel, openData: () => Promise<Channel>): Promise<Session | undefined> {
+  async open (
+    swarm: Swarm, peerId: string, control: Channel, openData: () => Promise<Channel>
+  ): Promise<Session | undefined> {
     const opening = this.#opening.get(swarm) ?? new Set()
     this.#opening.set(swarm, opening)
     opening.add(peerId)
-    const door = new Door(control, this.#parts.clock)
+    const door = new Door(control, this.#parts.clock, OPENER_EARLY)
     try {
       control.send(await this.#hello(swarm, peerId, EMPTY))
       const first = await door.first
@@ -82,12 +85,12 @@ export class Reception {
 
   /** A peer opened a control stream. Never rejects: what goes wrong ends the stream. */
   async acceptControl (control: Channel, peerId: string): Promise<void> {
-    if (this.#pendingHellos >= WIRE_LIMITS.pendingHellos) {
+    if (this.#greeting.size >= WIRE_LIMITS.pendingHellos) {
       control.abort(new ModelswarmError('ERR_PROTOCOL', 'Too many peers say hello at the same time'))
       return
     }
-    this.#pendingHellos++
-    const door = new Door(control, this.#parts.clock)
+    this.#greeting.add(control)
+    const door = new Door(control, this.#parts.clock, ACCEPTER_EARLY)
     try {
       const first = await door.first
       if (first.type !== 'hello') throw new ModelswarmError('ERR_PROTOCOL', `Peer began with ${first.type}, not hello`)
@@ -100,22 +103,27 @@ export class Reception {
       }
       const token = crypto.getRandomValues(new Uint8Array(16))
       const session = this.#session(control, peerId, false, first)
-      this.#tokens.set(keyOf(token), { session, peerId })
-      this.#parts.clock.setTimer(WIRE_LIMITS.helloMs, () => {
+      const cancelTimer = this.#parts.clock.setTimer(WIRE_LIMITS.helloMs, () => {
         if (this.#tokens.delete(keyOf(token))) session.fail('Peer did not attach its data stream in time')
       })
+      this.#tokens.set(keyOf(token), { session, peerId, cancelTimer })
       control.send(await this.#hello(swarm, peerId, token))
       swarm.join(session)
       door.pass(session)
     } catch (err) {
       control.abort(err instanceof Error ? err : new Error('Handshake failed'))
     } finally {
-      this.#pendingHellos--
+      this.#greeting.delete(control)
     }
   }
 
   /** A peer opened a data stream: its Attach tells the session it belongs to. */
   acceptData (data: Channel, peerId: string): void {
+    if (this.#greeting.size >= WIRE_LIMITS.pendingHellos) {
+      data.abort(new ModelswarmError('ERR_PROTOCOL', 'Too many peers say hello at the same time'))
+      return
+    }
+    this.#greeting.add(data)
     const cancelTimer = this.#parts.clock.setTimer(WIRE_LIMITS.helloMs, () => {
       data.abort(new ModelswarmError('ERR_PROTOCOL', 'Peer did not attach its data stream in time'))
     })
@@ -131,7 +139,9 @@ export class Reception {
         const known = this.#tokens.get(keyOf(message.token))
         if (known === undefined || known.peerId !== peerId) return refuse('Peer attached a data stream to no session')
         this.#tokens.delete(keyOf(message.token))
+        known.cancelTimer()
         cancelTimer()
+        this.#greeting.delete(data)
         sink = known.session.attachData(data)
       },
       onBlockStart: block => sink === undefined ? refuse('Block before attach') : sink.onBlockStart(block),
@@ -140,9 +150,17 @@ export class Reception {
       onBytes: bytes => sink?.onBytes(bytes),
       onEnd: err => {
         cancelTimer()
+        this.#greeting.delete(data)
         sink?.onEnd(err)
       }
     })
+  }
+
+  /** No token is good any more; streams that have not become sessions end. */
+  stop (): void {
+    for (const channel of this.#greeting) channel.abort(new ModelswarmError('ERR_STOPPED', 'This node is stopping'))
+    for (const { cancelTimer } of this.#tokens.values()) cancelTimer()
+    this.#tokens.clear()
   }
 
   #refusal (swarm: Swarm, peerId: string): ByeReason | undefined {
@@ -173,8 +191,10 @@ export class Reception {
   }
 }
 
-/** Messages that may come between the other side's Hello and our own work on it: Holdings, Mode, Peers, Alive. */
-const EARLY_MESSAGES = 16
+/** What may come between the other side's Hello and our own work on it: Holdings, Have, Mode, Peers, Alive. */
+const OPENER_EARLY = { bytes: WIRE_LIMITS.earlyBytes, messages: WIRE_LIMITS.earlyMessages }
+/** An opener waits for our answer to its Hello. */
+const ACCEPTER_EARLY = { bytes: 2 * WIRE_LIMITS.helloBytes, messages: 1 }
 
 /** Waits for the first message on a control channel, keeps the few that follow, then passes all to the session. */
 class Door {
@@ -183,11 +203,12 @@ class Door {
   readonly #early: Message[] = []
   #ended: { err: Error | undefined } | undefined
 
-  constructor (control: Channel, clock: Clock) {
+  constructor (control: Channel, clock: Clock, early: { bytes: number, messages: number }) {
     const first = Promise.withResolvers<Message>()
     this.first = first.promise
     first.promise.catch(() => { /* awaited later, or the stream ended first */ })
     let hasFirst = false
+    let bytesSeen = 0
     const cancelTimer = clock.setTimer(WIRE_LIMITS.helloMs, () => {
       control.abort(new ModelswarmError('ERR_PROTOCOL', 'Peer did not say hello in time'))
     })
@@ -199,14 +220,19 @@ class Door {
           first.resolve(message)
         } else if (this.#session !== undefined) {
           this.#session.onMessage(message)
-        } else if (this.#early.push(message) > EARLY_MESSAGES) {
+        } else if (this.#early.push(message) > early.messages) {
           throw new ModelswarmError('ERR_PROTOCOL', 'Peer did not wait for the answer to its hello')
         }
       },
       onBlockStart: () => { throw new ModelswarmError('ERR_PROTOCOL', 'Block on the control stream') },
       onBlock: () => {},
       onUnknown: () => { this.#session?.onUnknownControl() },
-      onBytes: () => {},
+      onBytes: bytes => {
+        bytesSeen += bytes
+        if (this.#session === undefined && bytesSeen > early.bytes) {
+          throw new ModelswarmError('ERR_PROTOCOL', 'Peer sends much before the session has begun')
+        }
+      },
       onEnd: err => {
         cancelTimer()
         this.#ended = { err }

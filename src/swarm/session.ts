@@ -68,6 +68,7 @@ export class Session {
   #state: 'open' | 'attached' | 'ended' = 'open'
   #saidHoldings: HoldingsMessage | undefined
   #haveBeforeHoldings: number[] = []
+  #closing: Promise<unknown> = Promise.resolve()
   #isBlocked = false
   #unknownFrames = 0
   #unaskedBlocks = 0
@@ -118,6 +119,7 @@ export class Session {
       onMessage: () => { this.fail('Peer sent a control message on the data stream') },
       onBlockStart: block => { this.#onBlockStart(block) },
       onBlock: (block, payload) => {
+        if (this.#state === 'ended') return
         this.receivedBytes += payload.byteLength
         this.#host?.onBlock(this, block, payload)
       },
@@ -205,16 +207,15 @@ export class Session {
     data.drained().then(() => {
       this.#isBlocked = false
       this.#host?.onWritable(this)
-    }, () => { /* the channel ended: onEnd tells */ })
+    }).catch((err: unknown) => { this.abort(err instanceof Error ? err : new Error('Sending failed')) })
   }
 
   /** Ends the session politely. */
   async close (reason: ByeReason): Promise<void> {
     if (this.#state === 'ended') return
     this.send({ type: 'bye', reason })
-    const data = this.#data
     this.#end(undefined)
-    await Promise.all([this.#control.close(), data?.close()])
+    await this.#closing
   }
 
   /** Ends the session because the peer broke the protocol. */
@@ -226,14 +227,12 @@ export class Session {
   abort (err: Error, reason: ByeReason = ByeReason.stopping): void {
     if (this.#state === 'ended') return
     this.send({ type: 'bye', reason })
-    const control = this.#control
-    this.#data?.abort(err)
     this.#end(err)
-    control.close().catch(() => { control.abort(err) })
   }
 
   #onBlockStart (block: BlockMessage): void {
     const host = this.#host
+    if (this.#state === 'ended') return
     if (host === undefined) throw new ModelswarmError('ERR_PROTOCOL', 'Block before the session began')
     if (host.onBlockStart(this, block)) return
     // Crossings with a cancel are fine; a flood is not.
@@ -265,10 +264,7 @@ export class Session {
   }
 
   #onBye (reason: number): void {
-    const data = this.#data
     this.#end(byeError(reason, this.peerId))
-    this.#control.close().catch(() => { /* it closes with the connection */ })
-    data?.close().catch(() => { /* likewise */ })
   }
 
   #onUnknown (): void {
@@ -276,7 +272,8 @@ export class Session {
   }
 
   #ping (): void {
-    this.#pingedAt = this.#clock.now()
+    // An answer belongs to the oldest question: a round trip is rather too long than too short.
+    this.#pingedAt ??= this.#clock.now()
     this.send({ type: 'alive', answer: false })
   }
 
@@ -293,6 +290,7 @@ export class Session {
     })
   }
 
+  /** Neither stream outlives the session, whichever of the two ended it. */
   #end (err: Error | undefined): void {
     if (this.#state === 'ended') return
     this.#state = 'ended'
@@ -301,6 +299,8 @@ export class Session {
     this.#data = undefined
     if (err !== undefined) data?.abort(err)
     this.#host?.onEnd(this, err)
+    // A word of farewell may be on its way: the control stream is closed, not reset.
+    this.#closing = Promise.all([this.#control.close(), data?.close()])
   }
 }
 

@@ -1,6 +1,7 @@
+import { CID } from 'multiformats/cid'
 import { HAVE_BATCH_MS, MAX_PEERS_PER_MODEL } from '../defaults.ts'
 import { ModelswarmError } from '../errors.ts'
-import { Bitfield } from '../model/bitfield.ts'
+import type { Bitfield } from '../model/bitfield.ts'
 import { ByeReason, Mode } from '../wire/protocol.ts'
 import { Giver } from './giver.ts'
 import { TreeFetch } from './tree-fetch.ts'
@@ -12,7 +13,6 @@ import type { Scheduler } from '../schedule/scheduler.ts'
 import type { OpenPolicy } from '../api.ts'
 import type { Manifest } from '../model/manifest.ts'
 import type { BlockMessage, RejectMessage, RequestMessage } from '../wire/messages.ts'
-import type { CID } from 'multiformats/cid'
 
 /** The pulling half of a swarm, there while a pull runs. */
 export interface Pulling {
@@ -48,6 +48,7 @@ export class Swarm implements SessionHost {
   #access: BlockAccess | undefined
   #giver: Giver | undefined
   #open: OpenPolicy = 'spare'
+  #unwanted: Bitfield | undefined
   #pulling: Pulling | undefined
   /** Peers that hold, or came to hold, by pulling: what the giver counts. Other publishers are not among them. */
   readonly #receivers = new Set<Session>()
@@ -97,12 +98,19 @@ export class Swarm implements SessionHost {
     return { mode: this.#giver === undefined ? Mode.open : Mode.choosing, tree: this.#content !== undefined }
   }
 
-  /** The tree is known. `held` is kept and changes as blocks come; peers hear of it. */
-  setContent (manifest: Manifest, held: Bitfield, access: BlockAccess, publisher?: { open: OpenPolicy }): void {
-    if (publisher !== undefined) {
+  /**
+   * The tree is known; once in the life of a swarm. `held` is kept and changes as blocks come; peers hear of it. `open`
+   * makes this node the publisher; `unwanted` is what a partial pull leaves out.
+   */
+  setContent (
+    manifest: Manifest, held: Bitfield, access: BlockAccess,
+    options: { open?: OpenPolicy, unwanted?: Bitfield | undefined } = {}
+  ): void {
+    if (options.open !== undefined) {
       this.#giver = new Giver(manifest.blockCount, this.#parts.random)
-      this.#open = publisher.open
+      this.#open = options.open
     }
+    this.#unwanted = options.unwanted
     this.#access = access
     const uploader = new Uploader({
       access: {
@@ -130,14 +138,11 @@ export class Swarm implements SessionHost {
   }
 
   /** A pull begins: sessions become sources. */
-  startPulling (pulling: Pulling, unwanted: Bitfield | undefined): void {
+  startPulling (pulling: Pulling): void {
     this.#pulling = pulling
-    this.#unwanted = unwanted
     for (const session of this.sessions.values()) this.#addSource(session)
     pulling.downloader.plan()
   }
-
-  #unwanted: Bitfield | undefined
 
   stopPulling (): void {
     this.#pulling?.downloader.stop()
@@ -218,6 +223,7 @@ export class Swarm implements SessionHost {
   onRequest (session: Session, request: RequestMessage): void {
     const uploader = this.#content?.uploader
     if (uploader === undefined) return session.fail('Peer asked for blocks before it was told of any')
+    if (!request.cids.every(isCid)) return session.fail('Peer asked for a tree node by a name that is no CID')
     if (request.cids.length > 0) uploader.onNodeRequest(session, request.cids)
     if (request.indexes.length > 0) {
       uploader.onRequest(session, request.indexes, this.#toldMode.get(session) ?? this.hello().mode)
@@ -341,6 +347,17 @@ export class Swarm implements SessionHost {
     if (mode === (this.#toldMode.get(session) ?? this.hello().mode)) return
     this.#toldMode.set(session, mode)
     session.send({ type: 'mode', mode, given: content.uploader.endGrant(session) })
+  }
+}
+
+/** Everything that reads a node by its name may take it for one. */
+function isCid (bytes: Uint8Array): boolean {
+  try {
+    CID.decode(bytes)
+    return true
+  } catch {
+    // multiformats throws plain errors of several kinds; all mean: no CID.
+    return false
   }
 }
 

@@ -176,9 +176,10 @@ export class Uploader {
     queue.servedAt = this.#parts.clock.now()
     const node = queue.nodes.shift()
     if (node !== undefined) return this.#serveNode(queue, node)
-    for (const block of queue.blocks) {
-      queue.blocks.delete(block)
-      return this.#read(queue, block, false)
+    const [asked] = queue.blocks
+    if (asked !== undefined) {
+      queue.blocks.delete(asked)
+      return this.#read(queue, asked, false)
     }
     const given = this.#choose(queue)
     if (given !== undefined) return this.#read(queue, given, true)

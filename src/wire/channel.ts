@@ -31,7 +31,8 @@ export interface Channel {
 export type ChannelKind = 'control' | 'data'
 
 /**
- * A channel over a libp2p stream; the only code that touches one. What it works around (libp2p 3.3, DESIGN.md section 7):
+ * A channel over a libp2p stream; the only code that touches one. What it works around (libp2p 3.3, DESIGN.md section
+ * 7):
  * onDrain() resolves only once per stream, so the drain event is listened to; `for await` has no back pressure, so the
  * message event is, and consumed at once: what can arrive is bounded by the credit we gave.
  */

@@ -11,6 +11,9 @@ export const WIRE_LIMITS = {
   dataHeaderBytes: KIB,
   /** Header of a frame before Hello was accepted. */
   helloBytes: 4 * KIB,
+  /** Control messages an opener keeps until its data stream is open: one Holdings, and Have every 10 ms meanwhile. */
+  earlyBytes: 4 * MIB + 64 * KIB,
+  earlyMessages: 4096,
   /** Payload after a Block: a foreign leaf or tree node of 2 MiB, and what an encoding may add. */
   payloadBytes: 2 * MIB + 64 * KIB,
   /** Blocks of a model whose bitfields are exchanged. */

@@ -66,6 +66,13 @@ describe('the last line of a pull', () => {
       '25 % copied on this machine, 10 % already here')
   })
 
+  it('does not speak of peers that gave nothing', () => {
+    expect(doneLine({ ...done, from: { peers: 0, origins: 0, local: 1000 }, fromPublisher: 0 }))
+      .toBe('done: 0.98 KiB in 12.3 s: 100 % copied on this machine')
+    expect(doneLine({ ...done, bytes: 0, from: { peers: 0, origins: 0, local: 0 }, fromPublisher: 0 }))
+      .toBe('done: 0 B in 12.3 s')
+  })
+
   it('says when all of it was there', () => {
     expect(doneLine({ ...done, held: 1000, from: { peers: 0, origins: 0, local: 0 }, fromPublisher: 0 }))
       .toMatch(/all of it was already here$/)

@@ -1,9 +1,9 @@
-import { appendFile, readdir, rename, rm, truncate, writeFile } from 'node:fs/promises'
+import { readdir, rename, rm, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { identityOf } from '../../src/files/file-identity.ts'
-import { FileReaders, readFileChunks } from '../../src/files/reader.ts'
-import { all, tempFolder } from './temp-folder.ts'
+import { FileReaders } from '../../src/files/reader.ts'
+import { tempFolder } from './temp-folder.ts'
 
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString()
 
@@ -52,43 +52,5 @@ describe('FileReaders', () => {
     await rename(join(dir, 'g'), path)
     expect(text(await readers.read(path, 0, 3, await identityOf(path)))).toBe('new')
     await readers.close()
-  })
-})
-
-describe('readFileChunks', () => {
-  it('gives the file in order in buffers of its own', async () => {
-    const path = join(await tempFolder(), 'f')
-    await writeFile(path, 'abcdefgh')
-    const chunks = await all(readFileChunks(path, { chunkBytes: 3 }))
-    expect(chunks.map(text)).toEqual(['abc', 'def', 'gh'])
-    expect(new Set(chunks.map(chunk => chunk.buffer)).size).toBe(3)
-    await writeFile(path, '')
-    expect(await all(readFileChunks(path, { chunkBytes: 3 }))).toEqual([])
-  })
-
-  it('fails when the file changes while it is read, or is not the one expected', async () => {
-    const path = join(await tempFolder(), 'f')
-    await writeFile(path, 'abcdefgh')
-    const expected = await identityOf(path)
-    const reading = async (): Promise<void> => {
-      for await (const chunk of readFileChunks(path, { chunkBytes: 3 })) if (text(chunk) === 'def') await appendFile(path, 'x')
-    }
-    await expect(reading()).rejects.toMatchObject({ code: 'ERR_FILE_CHANGED' })
-    await expect(all(readFileChunks(path, { chunkBytes: 3, expected }))).rejects.toMatchObject({ code: 'ERR_FILE_CHANGED' })
-  })
-
-  it('stops with the signal and closes the file when left early', async () => {
-    const path = join(await tempFolder(), 'f')
-    await writeFile(path, 'abcdefgh')
-    const before = (await readdir('/proc/self/fd')).length
-    for await (const chunk of readFileChunks(path, { chunkBytes: 3 })) if (chunk.byteLength > 0) break
-    const controller = new AbortController()
-    const reading = async (): Promise<void> => {
-      for await (const chunk of readFileChunks(path, { chunkBytes: 3, signal: controller.signal })) {
-        if (chunk.byteLength > 0) controller.abort(new Error('enough'))
-      }
-    }
-    await expect(reading()).rejects.toThrow('enough')
-    expect((await readdir('/proc/self/fd')).length).toBeLessThanOrEqual(before)
   })
 })

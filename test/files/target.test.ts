@@ -190,6 +190,16 @@ describe('Target.verifyExisting', () => {
     await target.close()
   })
 
+  it('removes the part file beside a complete file, and does not bring it back', async () => {
+    const dir = await tempFolder()
+    await writeFile(join(dir, 'z'), 'ffff')
+    await writeFile(join(dir, 'z.modelswarm-part'), 'ff')
+    const target = await opened(dir, smallModel({ z: 'ffff' }))
+    await target.sync()
+    await target.close()
+    expect(await readdir(dir)).toEqual(['z'])
+  })
+
   it('refuses files that differ by name, at most five, before anything is written', async () => {
     const dir = await tempFolder()
     const files = Object.fromEntries(Array.from({ length: 7 }, (_, i) => [`f${i}`, `text ${i}`]))

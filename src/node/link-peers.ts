@@ -1,10 +1,11 @@
-import { scopeOf } from './swarm/address-scope.ts'
-import type { LinkPeer } from './model/link.ts'
+import { scopeOf } from '../swarm/address-scope.ts'
+import type { LinkPeer } from '../model/link.ts'
 
 const MAX_ADDRS = 4
 
 /**
- * The hint that a publisher puts into its link: at most four addresses, public ones first, then announced, then private;
+ * The hint that a publisher puts into its link: at most four addresses, public ones first, then announced, then
+ * private;
  * loopback only when nothing else is listened on.
  *
  * @param addrs multiaddrs, with or without /p2p/ID

@@ -1,5 +1,5 @@
-import type { Clock } from './swarm/ports.ts'
-import type { Hash } from './model/block-id.ts'
+import type { Clock } from '../swarm/ports.ts'
+import type { Hash } from '../model/block-id.ts'
 
 // What a node takes from the machine it runs on, as ports: the only place that knows Node's clock and crypto.
 

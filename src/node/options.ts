@@ -1,4 +1,4 @@
-import type { NodeOptions, OpenPolicy } from './api.ts'
+import type { NodeOptions, OpenPolicy } from '../api.ts'
 import type { Libp2p } from '@libp2p/interface'
 
 /** NodeOptions with every default filled in. */

@@ -1,6 +1,16 @@
-import type { Clock } from './swarm/ports.ts'
+import type { Clock } from '../swarm/ports.ts'
 
 const LOOK_MS = 250
+
+export interface PullWatchParts {
+  clock: Clock
+  giveUpMs: number
+  /** What to reject with when the time is over. */
+  gaveUp: () => Error
+  /** Called at every look, four times a second: the place to tell progress. */
+  onLook: () => void
+  signal?: AbortSignal | undefined
+}
 
 /**
  * Ends a pull that cannot go on: resolves never, rejects when the signal aborts, when somebody calls `fail`, or when
@@ -10,12 +20,12 @@ export class PullWatch {
   /** Never resolves. */
   readonly failed: Promise<never>
   readonly #reject: (err: unknown) => void
-  readonly #parts: { clock: Clock, giveUpMs: number, gaveUp: () => Error, onLook: () => void, signal?: AbortSignal | undefined }
+  readonly #parts: PullWatchParts
   #aliveAt: number
   #isOver = false
   #cancelTimer: () => void = () => {}
 
-  constructor (parts: { clock: Clock, giveUpMs: number, gaveUp: () => Error, onLook: () => void, signal?: AbortSignal | undefined }) {
+  constructor (parts: PullWatchParts) {
     const { promise, reject } = Promise.withResolvers<never>()
     this.failed = promise
     this.#reject = reject

@@ -1,5 +1,5 @@
-import type { ByteOrigins, PullProgress } from './events.ts'
-import type { Clock } from './swarm/ports.ts'
+import type { ByteOrigins, PullProgress } from '../events.ts'
+import type { Clock } from '../swarm/ports.ts'
 
 const WINDOW_MS = 4000
 

@@ -1,8 +1,8 @@
-import { CHECKPOINT_BYTES, CHECKPOINT_INTERVAL_MS, RECORD_BYTES, RECORD_INTERVAL_MS } from './defaults.ts'
-import { Bitfield } from './model/bitfield.ts'
-import type { Target } from './files/open-target.ts'
-import type { Store } from './store/open-store.ts'
-import type { Clock } from './swarm/ports.ts'
+import { CHECKPOINT_BYTES, CHECKPOINT_INTERVAL_MS, RECORD_BYTES, RECORD_INTERVAL_MS } from '../defaults.ts'
+import { Bitfield } from '../model/bitfield.ts'
+import type { Target } from '../files/open-target.ts'
+import type { Store } from '../store/open-store.ts'
+import type { Clock } from '../swarm/ports.ts'
 
 /**
  * Keeps the record of what a pull holds: what a killed process loses is at most RECORD_BYTES or what came in

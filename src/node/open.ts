@@ -1,23 +1,26 @@
-import { FileReaders } from './files/reader.ts'
-import { generateKey, peerIdOf, startLibp2p } from './node-libp2p.ts'
-import { clock, hash } from './node-parts.ts'
-import { takeIdentity } from './store/identity.ts'
-import { openStore } from './store/open-store.ts'
-import { Discovery } from './swarm/discovery.ts'
-import { Reception } from './swarm/reception.ts'
-import { Swarm } from './swarm/swarm.ts'
-import { streamChannel } from './wire/channel.ts'
-import { WIRE_LIMITS } from './wire/limits.ts'
-import { CONTROL_PROTOCOL, DATA_PROTOCOL } from './wire/protocol.ts'
-import type { ResolvedNodeOptions } from './node-options.ts'
-import type { ServeParts } from './serve.ts'
-import type { SwarmParts } from './swarm/ports.ts'
-import type { Libp2p, PeerId } from '@libp2p/interface'
+import { FileReaders } from '../files/reader.ts'
+import { generateKey, peerIdOf, startLibp2p } from './libp2p.ts'
+import { hashWorkers } from './hash-workers.ts'
+import { clock, hash } from './ports.ts'
+import { takeIdentity } from '../store/identity.ts'
+import { openStore } from '../store/open-store.ts'
+import { Discovery } from '../swarm/discovery.ts'
+import { Reception } from '../swarm/reception.ts'
+import { Swarm } from '../swarm/swarm.ts'
+import { streamChannel } from '../wire/channel.ts'
+import { WIRE_LIMITS } from '../wire/limits.ts'
+import { CONTROL_PROTOCOL, DATA_PROTOCOL } from '../wire/protocol.ts'
+import type { ResolvedNodeOptions } from './options.ts'
+import type { HashMany } from '../model/block-id.ts'
+import type { ServeParts } from '../serve.ts'
+import type { SwarmParts } from '../swarm/ports.ts'
+import type { Libp2p, PeerId, PeerInfo } from '@libp2p/interface'
 import type { CID } from 'multiformats/cid'
 
 /** Everything a node is made of, opened and wired; the one place that constructs. */
 export interface NodeParts extends ServeParts, SwarmParts {
   readonly options: ResolvedNodeOptions
+  readonly hashMany: HashMany
   readonly libp2p: Libp2p
   readonly discovery: Discovery
   /** Aborted by stop. */
@@ -46,8 +49,10 @@ export async function openNodeParts (
     closers.push(async () => { await store.close() })
     const readers = new FileReaders()
     closers.push(async () => { await readers.close() })
+    const { hashMany, close: closeWorkers } = hashWorkers()
+    closers.push(closeWorkers)
     const libp2p = options.libp2p ?? await ownLibp2p(options, closers)
-    return await wire(options, { store, readers, libp2p, closers, close }, swarmsOf)
+    return await wire(options, { store, readers, hashMany, libp2p, closers, close }, swarmsOf)
   } catch (err) {
     await close()
     throw err
@@ -72,17 +77,18 @@ async function ownLibp2p (options: ResolvedNodeOptions, closers: Array<() => Pro
 
 async function wire (
   options: ResolvedNodeOptions,
-  opened: { store: ServeParts['store'], readers: FileReaders, libp2p: Libp2p, closers: Array<() => Promise<unknown>>, close: () => Promise<void> },
+  opened: Pick<NodeParts, 'store' | 'readers' | 'hashMany' | 'libp2p' | 'close'> & { closers: Array<() => Promise<unknown>> },
   swarmsOf: (parts: NodeParts) => OpenSwarms
 ): Promise<NodeParts> {
-  const { store, readers, libp2p, closers, close } = opened
+  const { closers, libp2p, ...rest } = opened
   const random = Math.random
   const stopping = new AbortController()
-  let swarms: OpenSwarms | undefined
+  // The swarms need the parts and the parts need the swarms: incoming sessions wait until both are there.
+  const late: { swarms?: OpenSwarms } = {}
   const reception = new Reception({
     ourId: libp2p.peerId.toString(),
-    roots: () => swarms?.roots() ?? [],
-    swarmOf: async root => await swarms?.swarmOf(root),
+    roots: () => late.swarms?.roots() ?? [],
+    swarmOf: async root => await late.swarms?.swarmOf(root),
     clock,
     random
   })
@@ -98,13 +104,13 @@ async function wire (
     }
     return swarm
   }
-  const parts: NodeParts = { options, store, readers, hash, clock, random, libp2p, discovery, stopping, newSwarm, close }
-  swarms = swarmsOf(parts)
+  const parts: NodeParts = { ...rest, options, hash, clock, random, libp2p, discovery, stopping, newSwarm }
+  late.swarms = swarmsOf(parts)
   await handleProtocols(libp2p, reception, closers)
   const onIdentify = (event: CustomEvent<{ peerId: PeerId }>): void => {
     discovery.onIdentified(event.detail.peerId.toString())
   }
-  const onDiscovery = (event: CustomEvent<{ id: PeerId, multiaddrs: ReadonlyArray<{ toString: () => string }> }>): void => {
+  const onDiscovery = (event: CustomEvent<PeerInfo>): void => {
     discovery.onPeer(event.detail.id.toString(), event.detail.multiaddrs.map(addr => addr.toString()))
   }
   libp2p.addEventListener('peer:identify', onIdentify)
@@ -113,11 +119,14 @@ async function wire (
     libp2p.removeEventListener('peer:identify', onIdentify)
     libp2p.removeEventListener('peer:discovery', onDiscovery)
     discovery.stop()
+    reception.stop()
   })
   return parts
 }
 
-async function handleProtocols (libp2p: Libp2p, reception: Reception, closers: Array<() => Promise<unknown>>): Promise<void> {
+async function handleProtocols (
+  libp2p: Libp2p, reception: Reception, closers: Array<() => Promise<unknown>>
+): Promise<void> {
   const limits = {
     maxInboundStreams: WIRE_LIMITS.streamsPerConnection,
     maxOutboundStreams: WIRE_LIMITS.streamsPerConnection

@@ -1,4 +1,4 @@
-import './polyfill.ts'
+import '../polyfill.ts'
 import { noise } from '@chainsafe/libp2p-noise'
 import { yamux } from '@chainsafe/libp2p-yamux'
 import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from '@libp2p/crypto/keys'
@@ -8,8 +8,8 @@ import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import { tcp } from '@libp2p/tcp'
 import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
-import { ModelswarmError } from './errors.ts'
-import { scopeOf } from './swarm/address-scope.ts'
+import { ModelswarmError } from '../errors.ts'
+import { scopeOf } from '../swarm/address-scope.ts'
 import type { Libp2p } from '@libp2p/interface'
 
 export async function generateKey (): Promise<Uint8Array> {
