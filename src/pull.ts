@@ -65,6 +65,9 @@ export async function pull (link: Link, dir: string, parts: PullParts, options: 
   let record: PullRecord | undefined
   try {
     emit({ type: 'started', root, addrs: parts.addrs })
+    if (search.tried === 0) {
+      emit({ type: 'note', root, message: 'No address of a peer is known yet: waiting to be found, or give one with --peer' })
+    }
     const manifest = await Promise.race([watch.failed, fetchTree(link.root, { ...parts, watch }, options.signal)])
     emit({ type: 'resolved', root, files: manifest.files.length, bytes: manifest.totalBytes, blocks: manifest.blockCount })
     target = await openTarget(dir, manifest, {

@@ -53,9 +53,9 @@ export async function startLibp2p (options: Libp2pOptions): Promise<Libp2p> {
   try {
     return await start(options, options.listen)
   } catch (err) {
-    const cause = err instanceof AggregateError ? err.errors[0] : err
+    // libp2p does not pass on what the system said, only that it failed.
     throw new ModelswarmError('ERR_LISTEN',
-      `Cannot listen on ${options.listen.join(', ')}: ${cause instanceof Error ? firstLine(cause.message) : 'failed'}; ` +
+      `Cannot listen on ${options.listen.join(', ')}: the port is taken or reserved, or the address is not this machine's; ` +
       'choose another address or port', { cause: err })
   }
 }
@@ -97,8 +97,4 @@ function checkAddr (addr: string): void {
     throw new ModelswarmError('ERR_BAD_OPTION',
       `"${addr.slice(0, 60)}" is no multiaddr; one looks like /ip4/0.0.0.0/tcp/4001`, { cause: err })
   }
-}
-
-function firstLine (text: string): string {
-  return text.split('\n')[0] ?? text
 }

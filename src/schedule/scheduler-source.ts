@@ -28,6 +28,8 @@ export class SchedulerSource {
   silences = 0
   /** Something changed that may let us ask it for more. */
   isDirty = true
+  /** When a block that it refused may be asked for again, if one was passed over for that. */
+  lookAgainAt = Infinity
 
   constructor (id: string, cost: number, holdings: Bitfield) {
     this.id = id

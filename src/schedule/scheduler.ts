@@ -212,6 +212,10 @@ export class Scheduler {
   plan (now: number): Action[] {
     this.#wakeAt = undefined
     this.#dropSilent(now)
+    for (const source of this.#sources.values()) {
+      if (source.lookAgainAt <= now) source.isDirty = true
+      else if (source.lookAgainAt < Infinity) this.#wake(source.lookAgainAt)
+    }
     const byCost = [...this.#sources.values()].filter(source => source.isDirty)
     byCost.sort((a, b) => a.cost - b.cost || a.askedBytes - b.askedBytes)
     for (const source of byCost) {
@@ -231,6 +235,7 @@ export class Scheduler {
       this.#wake(source.pausedUntil)
       return
     }
+    source.lookAgainAt = Infinity
     const credit = source.meter.creditBytes(this.#maxBlockBytes)
     let room = Math.min(credit - source.outstandingBytes, this.#budgetBytes - this.#outstandingBytes)
     // An idle source always gets one block, whatever its credit says.
@@ -366,6 +371,7 @@ export class Scheduler {
     const retryAt = source.refused.get(block)
     if (retryAt === undefined) return false
     if (retryAt > now) {
+      source.lookAgainAt = Math.min(source.lookAgainAt, retryAt)
       this.#wake(retryAt)
       return true
     }

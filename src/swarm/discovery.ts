@@ -233,12 +233,25 @@ function remoteAddrOf (libp2p: Libp2p, peerId: PeerId): string | undefined {
   return libp2p.getConnections(peerId).find(one => one.status === 'open')?.remoteAddr.toString()
 }
 
+/** What the system's words for a failed dial mean to people. */
+const REASONS: ReadonlyArray<readonly [string, string]> = [
+  ['ECONNREFUSED', 'connection refused, nothing listens there'],
+  ['ECONNRESET', 'the connection was reset'],
+  ['ETIMEDOUT', 'no answer'],
+  ['EHOSTUNREACH', 'no route to the host'],
+  ['ENETUNREACH', 'no route to the network'],
+  ['ENOTFOUND', 'the name does not resolve'],
+  ['timed out', 'no answer'],
+  ['The operation was aborted', 'no answer']
+]
+
 function reasonOf (err: unknown): string {
   if (!(err instanceof Error)) return 'failed'
   if (err.name === 'UnsupportedProtocolError') {
     return new ModelswarmError('ERR_VERSION', 'the peer answers, but does not speak this version of modelswarm').message
   }
   if (err instanceof AggregateError && err.errors[0] instanceof Error) return reasonOf(err.errors[0])
+  for (const [code, words] of REASONS) if (err.message.includes(code)) return words
   return err.message.split('\n')[0] ?? 'failed'
 }
 

@@ -1,3 +1,4 @@
+import { Uint8ArrayList } from 'uint8arraylist'
 import { ModelswarmError } from '../errors.ts'
 import { encodeFrame } from './codec.ts'
 import { FrameReader } from './frame-reader.ts'
@@ -109,8 +110,9 @@ class StreamChannel implements Channel {
       return false
     }
     try {
-      let canSendMore = stream.send(encodeFrame(message))
-      if (payload !== undefined && payload.byteLength > 0) canSendMore = stream.send(payload)
+      const header = encodeFrame(message)
+      // One send, so one muxer frame and one round of encryption; the list keeps the payload uncopied.
+      const canSendMore = stream.send(payload === undefined ? header : new Uint8ArrayList(header, payload))
       return canSendMore && !stream.writableNeedsDrain
     } catch (err) {
       this.abort(err instanceof Error ? err : new Error('Stream refused a frame'))

@@ -131,13 +131,13 @@ function checkCid (cid: Uint8Array): Uint8Array {
   return copy(cid, L.cidBytes)
 }
 
-/** Decoded byte fields are views of the frame; a copy lets the frame go. */
+/** Decoded byte fields are views of the frame; a copy lets the frame go. (slice would not copy: it may be a Buffer.) */
 function copy (bytes: Uint8Array, most: number): Uint8Array {
   if (bytes.byteLength > most) {
     throw new ModelswarmError('ERR_BAD_FRAME', `Field of ${bytes.byteLength} bytes; the limit is ${most}`,
       { expected: most, received: bytes.byteLength })
   }
-  return bytes.slice()
+  return new Uint8Array(bytes)
 }
 
 function toSafeNumber (value: bigint): number {

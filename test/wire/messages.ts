@@ -17,7 +17,7 @@ export const CASES: Record<string, Message> = {
   'hello with every feature': {
     type: 'hello', proof: bytes(32), features: U32, encodings: [0, 1, 2, 300, U32], mode: 3, tree: true, token: bytes(64)
   },
-  'attach': { type: 'attach', token: bytes(16, 7) },
+  attach: { type: 'attach', token: bytes(16, 7) },
   'holdings of nothing': { type: 'holdings', blocks: 10, all: false, bits: bytes(0), unwanted: bytes(0) },
   'holdings of all': { type: 'holdings', blocks: 1000, all: true, bits: bytes(0), unwanted: bytes(0) },
   'holdings of some, some unwanted': {
@@ -35,7 +35,7 @@ export const CASES: Record<string, Message> = {
   'mode spare': { type: 'mode', mode: 2, given: 2 ** 40 },
   'request of blocks': { type: 'request', indexes: [3, 1, 2], cids: [] },
   'request of tree nodes': { type: 'request', indexes: [], cids: [cid(1), cid(2)] },
-  'block': { type: 'block', index: 5, cid: undefined, payloadBytes: 65536, encoding: 0 },
+  block: { type: 'block', index: 5, cid: undefined, payloadBytes: 65536, encoding: 0 },
   'block 0 of no bytes': { type: 'block', index: 0, cid: undefined, payloadBytes: 0, encoding: 0 },
   'block with an encoding': { type: 'block', index: 1, cid: undefined, payloadBytes: 1000, encoding: 7 },
   'block that is a tree node': { type: 'block', index: 0, cid: cid(3), payloadBytes: 100, encoding: 0 },
@@ -44,9 +44,9 @@ export const CASES: Record<string, Message> = {
   },
   'reject of blocks': { type: 'reject', indexes: [9, 8], cids: [], reason: 3, retryAfterMs: 1000 },
   'reject of a tree node': { type: 'reject', indexes: [], cids: [cid(4)], reason: 0, retryAfterMs: 0 },
-  'cancel': { type: 'cancel', indexes: [300] },
-  'peers': { type: 'peers', records: [bytes(3), bytes(200)] },
-  'alive': { type: 'alive', answer: false },
+  cancel: { type: 'cancel', indexes: [300] },
+  peers: { type: 'peers', records: [bytes(3), bytes(200)] },
+  alive: { type: 'alive', answer: false },
   'alive, answered': { type: 'alive', answer: true },
   'bye stopping': { type: 'bye', reason: 0 },
   'bye for bad blocks': { type: 'bye', reason: 5 }

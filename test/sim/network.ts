@@ -1,0 +1,264 @@
+import { ModelswarmError } from '../../src/errors.ts'
+import type { VirtualClock } from './virtual-clock.ts'
+import type { Channel, ChannelSink } from '../../src/wire/channel.ts'
+import type { Message } from '../../src/wire/messages.ts'
+
+// What travels, and how:
+//
+//   frame ─► socket buffer of the pair ─► chunks, in turn with the node's other pairs ─► up-link ─► latency ─► down-link
+//   control frames and blocks of one pair share its order, as they share a TCP connection
+
+/** Chunks of at most this many bytes take turns on a link: smaller ones give the same results, more slowly. */
+const CHUNK_BYTES = 16 * 1024
+/** What the socket buffer of a connection takes beyond its window before `send` says that it is full. */
+const SOCKET_BYTES = 64 * 1024
+/** Bytes of a control frame beside its content, and of each index in it. */
+const FRAME_BYTES = 24
+
+export interface NodeRates {
+  /** Payload bytes a ms, headers already taken off. */
+  upBytesPerMs: number
+  downBytesPerMs: number
+}
+
+interface Frame {
+  readonly channel: SimChannel
+  readonly message: Message
+  readonly payload: Uint8Array | undefined
+  readonly bytes: number
+  sent: number
+  arrived: number
+}
+
+/** A machine's link: serves the pairs that have something to send, in turn. */
+export class NetworkNode {
+  readonly rates: NodeRates
+  readonly #clock: VirtualClock
+  /** Pairs with chunks that their window lets through. */
+  readonly #ready: Pair[] = []
+  #isSending = false
+  #downFreeAt = 0
+  sentBytes = 0
+
+  constructor (clock: VirtualClock, rates: NodeRates) {
+    this.#clock = clock
+    this.rates = rates
+  }
+
+  offer (pair: Pair): void {
+    if (!pair.isQueued) {
+      pair.isQueued = true
+      this.#ready.push(pair)
+    }
+    this.#next()
+  }
+
+  /** A chunk has come over; it passes the down-link after those before it. */
+  arrive (bytes: number, fn: () => void): void {
+    const start = Math.max(this.#clock.now(), this.#downFreeAt)
+    this.#downFreeAt = start + bytes / this.rates.downBytesPerMs
+    this.#clock.setTimer(this.#downFreeAt - this.#clock.now(), fn)
+  }
+
+  #next (): void {
+    if (this.#isSending) return
+    const pair = this.#ready.shift()
+    if (pair === undefined) return
+    pair.isQueued = false
+    const chunk = pair.takeChunk()
+    if (chunk === undefined) return this.#next()
+    this.#isSending = true
+    this.sentBytes += chunk.bytes
+    this.#clock.setTimer(chunk.bytes / this.rates.upBytesPerMs, () => {
+      this.#isSending = false
+      pair.launched(chunk)
+      if (pair.canSend && !pair.isQueued) {
+        pair.isQueued = true
+        this.#ready.push(pair)
+      }
+      this.#next()
+    })
+  }
+}
+
+interface Chunk { readonly frame: Frame, readonly bytes: number, readonly isLast: boolean }
+
+/** One direction between two nodes: a queue of frames and a window, like one TCP connection. */
+export class Pair {
+  isQueued = false
+  readonly latencyMs: number
+  readonly #clock: VirtualClock
+  readonly #from: NetworkNode
+  readonly #to: NetworkNode
+  readonly #frames: Frame[] = []
+  readonly #windowBytes: number
+  #inFlightBytes = 0
+  #queuedBytes = 0
+  #isCut = false
+  readonly #waiting = new Set<() => void>()
+
+  constructor (clock: VirtualClock, from: NetworkNode, to: NetworkNode, latencyMs: number) {
+    this.#clock = clock
+    this.#from = from
+    this.#to = to
+    this.latencyMs = latencyMs
+    const rate = Math.min(from.rates.upBytesPerMs, to.rates.downBytesPerMs)
+    this.#windowBytes = 1.25 * rate * 2 * latencyMs + 4 * CHUNK_BYTES
+  }
+
+  get canSend (): boolean {
+    return this.#frames.length > 0 && this.#inFlightBytes < this.#windowBytes && !this.#isCut
+  }
+
+  get isFull (): boolean {
+    return this.#queuedBytes > SOCKET_BYTES
+  }
+
+  push (frame: Frame): void {
+    this.#frames.push(frame)
+    this.#queuedBytes += frame.bytes
+    if (this.canSend) this.#from.offer(this)
+  }
+
+  onDrain (fn: () => void): void {
+    this.#waiting.add(fn)
+  }
+
+  takeChunk (): Chunk | undefined {
+    const frame = this.#frames[0]
+    if (frame === undefined || !this.canSend) return undefined
+    const bytes = Math.min(CHUNK_BYTES, frame.bytes - frame.sent)
+    frame.sent += bytes
+    const isLast = frame.sent === frame.bytes
+    if (isLast) this.#frames.shift()
+    this.#inFlightBytes += bytes
+    return { frame, bytes, isLast }
+  }
+
+  launched (chunk: Chunk): void {
+    this.#queuedBytes -= chunk.bytes
+    if (!this.isFull && this.#waiting.size > 0) {
+      const waiting = [...this.#waiting]
+      this.#waiting.clear()
+      for (const fn of waiting) fn()
+    }
+    this.#clock.setTimer(this.latencyMs, () => {
+      this.#to.arrive(chunk.bytes, () => {
+        if (!this.#isCut) chunk.frame.channel.peer.deliver(chunk.frame, chunk.bytes)
+        this.#clock.setTimer(this.latencyMs, () => {
+          this.#inFlightBytes -= chunk.bytes
+          if (this.canSend) this.#from.offer(this)
+        })
+      })
+    })
+  }
+
+  cut (): void {
+    this.#isCut = true
+    this.#frames.length = 0
+  }
+}
+
+/** One end of a control or data stream over a pair of directions. */
+export class SimChannel implements Channel {
+  #sink: ChannelSink | undefined
+  #peer: SimChannel | undefined
+  readonly #out: Pair
+  readonly #early: Array<{ frame: Frame, bytes: number }> = []
+  #ended: Error | undefined
+
+  constructor (out: Pair) {
+    this.#out = out
+  }
+
+  get peer (): SimChannel {
+    if (this.#peer === undefined) throw new Error('SimChannel is not connected')
+    return this.#peer
+  }
+
+  connect (peer: SimChannel): void {
+    this.#peer = peer
+  }
+
+  open (sink: ChannelSink): void {
+    this.#sink = sink
+    for (const { frame, bytes } of this.#early.splice(0)) this.deliver(frame, bytes)
+  }
+
+  send (message: Message, payload?: Uint8Array): boolean {
+    if (this.#ended !== undefined) return false
+    const bytes = FRAME_BYTES + (payload?.byteLength ?? 0) + contentBytes(message)
+    this.#out.push({ channel: this, message, payload, bytes, sent: 0, arrived: 0 })
+    return !this.#out.isFull
+  }
+
+  async drained (): Promise<void> {
+    if (this.#ended !== undefined) throw this.#ended
+    if (!this.#out.isFull) return
+    await new Promise<void>((resolve, reject) => {
+      this.#out.onDrain(() => {
+        if (this.#ended === undefined) resolve()
+        else reject(this.#ended)
+      })
+    })
+  }
+
+  /** Bytes of a frame have come; the frame itself with its last ones. */
+  deliver (frame: Frame, bytes: number): void {
+    const sink = this.#sink
+    if (this.#ended !== undefined) return
+    if (sink === undefined) {
+      this.#early.push({ frame, bytes })
+      return
+    }
+    try {
+      sink.onBytes(bytes)
+      const isFirst = frame.arrived === 0
+      frame.arrived += bytes
+      const { message, payload } = frame
+      if (message.type === 'block') {
+        if (isFirst) sink.onBlockStart(message)
+        if (frame.arrived === frame.bytes) sink.onBlock(message, payload ?? new Uint8Array(0))
+      } else if (frame.arrived === frame.bytes) {
+        sink.onMessage(message)
+      }
+    } catch (err) {
+      this.abort(err instanceof Error ? err : new Error('Frame refused'))
+    }
+  }
+
+  async close (): Promise<void> {
+    this.#end(undefined, new ModelswarmError('ERR_PEER_LOST', 'Closed'))
+  }
+
+  abort (err: Error): void {
+    this.#end(err, err)
+  }
+
+  /** The other side or the network ended it. */
+  end (err: Error | undefined): void {
+    if (this.#ended !== undefined) return
+    this.#ended = err ?? new ModelswarmError('ERR_PEER_LOST', 'The other side closed')
+    this.#sink?.onEnd(err)
+  }
+
+  #end (told: Error | undefined, ended: Error): void {
+    if (this.#ended !== undefined) return
+    this.#ended = ended
+    const { peer } = this
+    this.#out.onDrain(() => {})
+    this.#sink?.onEnd(told)
+    // What was queued before still goes out; then the other side learns.
+    queueMicrotask(() => { peer.end(told === undefined ? undefined : new ModelswarmError('ERR_PEER_LOST', 'Reset')) })
+  }
+}
+
+function contentBytes (message: Message): number {
+  switch (message.type) {
+    case 'have': case 'cancel': return message.indexes.length * 2
+    case 'request': case 'reject': return message.indexes.length * 2 + message.cids.length * 38
+    case 'holdings': return message.bits.byteLength + message.unwanted.byteLength
+    case 'peers': return message.records.reduce((sum, record) => sum + record.byteLength, 0)
+    default: return 0
+  }
+}

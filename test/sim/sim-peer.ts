@@ -1,0 +1,165 @@
+import { Bitfield } from '../../src/model/bitfield.ts'
+import { ModelswarmError } from '../../src/errors.ts'
+import { BlockStates } from '../../src/schedule/block-states.ts'
+import { Scheduler } from '../../src/schedule/scheduler.ts'
+import { Downloader } from '../../src/swarm/downloader.ts'
+import { Session } from '../../src/swarm/session.ts'
+import { Swarm } from '../../src/swarm/swarm.ts'
+import { Pair, SimChannel } from './network.ts'
+import type { NetworkNode } from './network.ts'
+import type { VirtualClock } from './virtual-clock.ts'
+import type { OpenPolicy } from '../../src/api.ts'
+import type { Manifest } from '../../src/model/manifest.ts'
+
+export interface SimPeerParts {
+  id: string
+  clock: VirtualClock
+  random: () => number
+  node: NetworkNode
+  manifest: Manifest
+  role: 'publisher' | 'puller' | 'seeder'
+  open?: OpenPolicy
+  /** Blocks a puller has from the start. */
+  held?: Bitfield
+  /** Time to verify a MiB and write it, in ms. Default: 1. */
+  msPerMiB?: number
+}
+
+/** What stands for the bytes of a block: right and wrong ones are told apart by the buffer, and cost no memory. */
+const buffers = new Map<number, Uint8Array>()
+export function goodBytes (sizeBytes: number): Uint8Array {
+  const known = buffers.get(sizeBytes) ?? new Uint8Array(sizeBytes)
+  buffers.set(sizeBytes, known)
+  return known
+}
+
+/** A node of the simulated network: the library's swarm code on blocks in memory. */
+export class SimPeer {
+  readonly id: string
+  readonly swarm: Swarm
+  readonly node: NetworkNode
+  readonly held: Bitfield
+  readonly parts: SimPeerParts
+  /** When it had everything; undefined until then. */
+  completeAt: number | undefined
+  /** Blocks that came though they were here already, or were of no use. */
+  wastedBytes = 0
+  joinedAt = 0
+  isGone = false
+
+  constructor (parts: SimPeerParts) {
+    const { id, clock, random, manifest } = parts
+    this.id = id
+    this.parts = parts
+    this.node = parts.node
+    this.swarm = new Swarm(manifest.root, { clock, random, hash: async () => new Uint8Array(32) })
+    this.held = new Bitfield(manifest.blockCount)
+    if (parts.role === 'puller') for (const block of parts.held?.indexes() ?? []) this.held.add(block)
+    else this.held.fill()
+  }
+
+  /** Begins to serve, and to pull. */
+  start (): void {
+    const { manifest, role, open = 'spare', clock } = this.parts
+    this.joinedAt = clock.now()
+    const copy = Bitfield.fromBytes(this.held.toBytes(), this.held.length)
+    const access = { read: async (block: number) => goodBytes(manifest.sizeBytes(block)), getNode: () => undefined }
+    this.swarm.setContent(manifest, copy, access, role === 'publisher' ? { open } : {})
+    if (role === 'puller') this.#pull()
+    else this.completeAt = this.joinedAt
+  }
+
+  #pull (): void {
+    const { manifest, clock, random } = this.parts
+    const sizeOf = (block: number): number => manifest.sizeBytes(block)
+    const wanted = new Bitfield(manifest.blockCount)
+    wanted.fill()
+    const states = new BlockStates(wanted, this.held, sizeOf)
+    const scheduler = new Scheduler({ states, sizeOf, maxBlockBytes: manifest.maxBlockBytes, random })
+    const msPerByte = (this.parts.msPerMiB ?? 1) / 2 ** 20
+    const downloader = new Downloader({
+      scheduler,
+      clock,
+      sizeOf,
+      verify: async (block, bytes, sourceId) => {
+        if (bytes !== goodBytes(sizeOf(block))) throw new ModelswarmError('ERR_BAD_BLOCK', 'Wrong bytes', { sourceId })
+      },
+      write: async block => {
+        await new Promise<void>(resolve => { clock.setTimer(sizeOf(block) * msPerByte, resolve) })
+        this.held.add(block)
+      },
+      sessionOf: peerId => this.swarm.sessions.get(peerId),
+      onStored: block => { this.swarm.announce(block) },
+      onBadBlock: (session, err) => { this.swarm.onBadBlock(session, err) },
+      onFatal: err => { throw err instanceof Error ? err : new Error('Pull failed') },
+      onComplete: () => {
+        this.completeAt = clock.now()
+        this.swarm.stopPulling()
+      }
+    })
+    if (states.isComplete) this.completeAt = clock.now()
+    else this.swarm.startPulling({ scheduler, downloader })
+  }
+
+  /** Leaves without a word: its connections break. */
+  leave (): void {
+    this.isGone = true
+    this.swarm.stopPulling()
+    for (const session of [...this.swarm.sessions.values()]) session.abort(new ModelswarmError('ERR_PEER_LOST', 'Left'))
+  }
+}
+
+/** Connects two peers; the sessions begin after the handshake's round trips. */
+export function connect (a: SimPeer, b: SimPeer, latencyMs: number): void {
+  const { clock } = a.parts
+  clock.setTimer(HANDSHAKE_TRIPS * 2 * latencyMs, () => {
+    if (a.isGone || b.isGone || a.swarm.sessions.has(b.id)) return
+    const there = new Pair(clock, a.node, b.node, latencyMs)
+    const back = new Pair(clock, b.node, a.node, latencyMs)
+    const ends = { control: channels(there, back), data: channels(there, back) }
+    join(a, b, true, { control: ends.control[0], data: ends.data[0] })
+    join(b, a, false, { control: ends.control[1], data: ends.data[1] })
+  })
+}
+
+/** TCP, Noise, yamux and Hello: round trips before a session. */
+const HANDSHAKE_TRIPS = 4
+
+function channels (there: Pair, back: Pair): [SimChannel, SimChannel] {
+  const near = new SimChannel(there)
+  const far = new SimChannel(back)
+  near.connect(far)
+  far.connect(near)
+  return [near, far]
+}
+
+function join (us: SimPeer, them: SimPeer, isOutbound: boolean, ends: { control: SimChannel, data: SimChannel }): void {
+  const session = new Session({ peerId: them.id, isOutbound, control: ends.control, clock: us.parts.clock })
+  session.onHello({
+    type: 'hello',
+    proof: new Uint8Array(32),
+    features: 0,
+    encodings: [0],
+    token: new Uint8Array(16),
+    ...them.swarm.hello()
+  })
+  const sink = session.attachData(ends.data)
+  us.swarm.join(session)
+  ends.control.open({
+    onMessage: message => { session.onMessage(message) },
+    onBlockStart: () => {},
+    onBlock: () => {},
+    onUnknown: () => {},
+    onBytes: () => {},
+    onEnd: err => { session.onControlEnd(err) }
+  })
+  if (sink === undefined) return
+  ends.data.open({
+    ...sink,
+    onBlock: (block, payload) => {
+      if (us.held.has(block.index)) us.wastedBytes += payload.byteLength
+      sink.onBlock(block, payload)
+    }
+  })
+}
+
