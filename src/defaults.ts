@@ -48,8 +48,10 @@ export const SPARE_DISK_BYTES = 64 * MIB
 
 // --- credit (SWARM-POLICY.md section 3) ---
 
-/** Credit of a source whose rate is not known yet: enough for 40 Mbit/s at 100 ms. */
-export const FIRST_CREDIT_BYTES = 512 * KIB
+/** Credit of a source whose rate is not known yet, or two blocks; it doubles with every round trip that it keeps up. */
+export const FIRST_CREDIT_BYTES = 128 * KIB
+/** What a choosing publisher is granted before its rate is known: 40 Mbit/s at 100 ms (SWARM-POLICY.md section 1.6). */
+export const FIRST_GRANT_BYTES = 512 * KIB
 /** Upper end of credit for one source: 1 Gbit/s at 64 ms, 200 Mbit/s at 320 ms. */
 export const MAX_CREDIT_BYTES = 8 * MIB
 /** Queueing allowance on top of the round trip: credit = rate x (RTT + this). */
@@ -58,6 +60,8 @@ export const CREDIT_QUEUE_MS = 100
 export const SILENT_SOURCE_MS = 5000
 /** A publisher that has given everything is not asked freely for so long: peer exchange finds the holders meanwhile. */
 export const SPARE_GRACE_MS = 1500
+/** While others have no room for what is missing, a spare publisher is asked for one block more every so often. */
+export const SPARE_STEP_MS = 1000
 /** In the endgame, a request unanswered for RTT + this may be asked of a second holder. */
 export const ENDGAME_AFTER_MS = 100
 

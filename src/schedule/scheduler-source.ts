@@ -23,8 +23,6 @@ export class SchedulerSource {
   pausedUntil = 0
   /** Since when it has been a spare publisher, as far as we have looked. */
   spareSince: number | undefined
-  /** When a spare publisher was last asked for a block that others hold too. */
-  spareAskedAt = -Infinity
   silences = 0
   /** Something changed that may let us ask it for more. */
   isDirty = true

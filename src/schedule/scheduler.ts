@@ -1,4 +1,4 @@
-import { ENDGAME_AFTER_MS, PULL_BUDGET_BYTES, SILENT_SOURCE_MS, SPARE_GRACE_MS } from '../defaults.ts'
+import { ENDGAME_AFTER_MS, PULL_BUDGET_BYTES, SILENT_SOURCE_MS, SPARE_GRACE_MS, SPARE_STEP_MS } from '../defaults.ts'
 import { Mode } from '../wire/protocol.ts'
 import { Availability } from './availability.ts'
 import type { BlockStates } from './block-states.ts'
@@ -128,9 +128,17 @@ export class Scheduler {
   onArriving (id: string, block: number, now: number): boolean {
     const source = this.#sources.get(id)
     if (source === undefined || block >= this.states.stored.length) return false
-    if (source.asked.has(block)) return true
     const size = this.#sizeOf(block)
-    if (source.wantUsed + size > source.wantGranted) return false
+    const isGranted = source.wantUsed + size <= source.wantGranted
+    if (source.asked.has(block)) {
+      // Asked for after the publisher's pass, while the very block it had chosen was on its way: this is that one.
+      if (isGranted && source.mode !== Mode.choosing) {
+        source.wantUsed += size
+        this.#outstandingBytes -= size
+      }
+      return true
+    }
+    if (!isGranted) return false
     // Chosen by the publisher: moves from what was granted to what is asked, so the sum stays.
     source.wantUsed += size
     if (!this.states.missing.has(block)) {
@@ -261,7 +269,7 @@ export class Scheduler {
   /** Rule 2: keep what is granted at the credit, in steps large enough not to chatter. */
   #grant (source: SchedulerSource, now: number): void {
     source.isDirty = false
-    const credit = source.meter.creditBytes(this.#maxBlockBytes)
+    const credit = source.meter.creditBytes(this.#maxBlockBytes, true)
     const open = source.wantGranted - source.wantUsed
     const room = Math.min(credit - source.outstandingBytes, this.#budgetBytes - this.#outstandingBytes,
       this.states.missingBytes - open)
@@ -287,7 +295,7 @@ export class Scheduler {
     this.#scarceSince ??= now
     for (const source of spares) {
       // A spare publisher has seen every block in other hands: the peer exchange that names them gets its time. What
-      // nobody else holds after that is asked for freely; the rest one block a while, so that it costs little.
+      // nobody else holds after that is asked for freely.
       source.spareSince ??= now
       const freeAt = source.spareSince + SPARE_GRACE_MS
       if (freeAt > now) this.#wake(freeAt)
@@ -295,13 +303,11 @@ export class Scheduler {
       else if (source.isDirty) {
         this.#fill(source, now, BLOCKS_PER_PLAN, block => this.availability.of(block) > spares.length)
       }
-      const pause = source.meter.rttMs + ENDGAME_AFTER_MS
-      const readyAt = Math.max(this.#scarceSince, source.spareAskedAt) + pause
-      if (readyAt <= now && source.asked.size === 0) {
-        source.spareAskedAt = now
-        this.#fill(source, now, 1)
-      }
-      this.#wake(Math.max(readyAt, now + pause))
+      // What others hold too, but have had no room for: the longer that lasts, the more of it, so that a short tail costs
+      // nothing and a publisher much faster than the swarm is not left idle.
+      const allowed = Math.floor((now - this.#scarceSince) / SPARE_STEP_MS)
+      if (source.asked.size < allowed) this.#fill(source, now, allowed - source.asked.size)
+      this.#wake(this.#scarceSince + (allowed + 1) * SPARE_STEP_MS)
     }
   }
 
@@ -336,7 +342,9 @@ export class Scheduler {
         this.#wake(readyAt)
         continue
       }
-      const rival = this.#idleHolder(flight.block, first.sourceId, now)
+      // The second request counts as much as the first one (I3).
+      const hasRoom = this.#outstandingBytes < this.#budgetBytes
+      const rival = hasRoom ? this.#idleHolder(flight.block, first.sourceId, now) : undefined
       if (rival !== undefined) this.#ask(rival, [flight.block], now)
       else this.#wake(now + ENDGAME_AFTER_MS)
     }

@@ -1,4 +1,4 @@
-import { CREDIT_QUEUE_MS, FIRST_CREDIT_BYTES, MAX_CREDIT_BYTES } from '../defaults.ts'
+import { CREDIT_QUEUE_MS, FIRST_CREDIT_BYTES, FIRST_GRANT_BYTES, MAX_CREDIT_BYTES } from '../defaults.ts'
 
 const SAMPLE_MS = 100
 const FIRST_RTT_MS = 50
@@ -69,9 +69,12 @@ export class SourceMeter {
     this.#rateBytesPerMs = 1e-9
   }
 
-  /** Credit in bytes, for blocks of at most `blockBytes`. */
-  creditBytes (blockBytes: number): number {
-    if (this.#rateBytesPerMs === 0) return Math.max(FIRST_CREDIT_BYTES, blockBytes)
+  /**
+   * Credit in bytes, for blocks of at most `blockBytes`. A choosing publisher starts with more: what it chooses is asked of
+   * nobody else, so that a deep queue there cannot hold anybody up.
+   */
+  creditBytes (blockBytes: number, isChoosing = false): number {
+    if (this.#rateBytesPerMs === 0) return Math.max(isChoosing ? FIRST_GRANT_BYTES : FIRST_CREDIT_BYTES, 2 * blockBytes)
     const window = this.#rateBytesPerMs * (this.#rttMs + CREDIT_QUEUE_MS)
     return Math.min(blockBytes + window, Math.max(MAX_CREDIT_BYTES, blockBytes))
   }

@@ -235,7 +235,7 @@ export class Swarm implements SessionHost {
   }
 
   onReject (session: Session, reject: RejectMessage): void {
-    this.treeFetch.onReject(session, reject.cids)
+    this.treeFetch.onReject(session, reject.cids, reject.retryAfterMs)
     const scheduler = this.#pulling?.scheduler
     if (scheduler === undefined) return
     const retryAt = this.#parts.clock.now() + Math.max(MIN_RETRY_MS, reject.retryAfterMs)

@@ -10,7 +10,8 @@ interface Wanted {
   readonly promise: PromiseWithResolvers<Uint8Array>
   askedOf: string | undefined
   askedAt: number
-  readonly refusedBy: Set<string>
+  /** Peers that would not give it, until when they are not asked again. */
+  readonly refusedUntil: Map<string, number>
 }
 
 export interface TreeFetchParts {
@@ -60,26 +61,23 @@ export class TreeFetch {
       wanted.promise.resolve(payload)
       this.ask()
     }, (err: unknown) => {
-      wanted.refusedBy.add(session.peerId)
-      wanted.askedOf = undefined
+      this.#refuse(wanted, session.peerId, NODE_TIMEOUT_MS)
       this.#parts.onBadNode(session, err instanceof Error ? err : new Error('Node could not be verified'))
       this.ask()
     })
   }
 
-  onReject (session: Session, cids: readonly Uint8Array[]): void {
+  onReject (session: Session, cids: readonly Uint8Array[], retryAfterMs: number): void {
     for (const cid of cids) {
       const wanted = this.#wanted.get(keyOf(cid))
-      if (wanted?.askedOf !== session.peerId) continue
-      wanted.refusedBy.add(session.peerId)
-      wanted.askedOf = undefined
+      if (wanted?.askedOf === session.peerId) this.#refuse(wanted, session.peerId, Math.max(KEEP_ASKING_MS, retryAfterMs))
     }
     this.ask()
   }
 
   onLeave (session: Session): void {
     for (const wanted of this.#wanted.values()) {
-      wanted.refusedBy.delete(session.peerId)
+      wanted.refusedUntil.delete(session.peerId)
       if (wanted.askedOf === session.peerId) wanted.askedOf = undefined
     }
     this.ask()
@@ -93,8 +91,7 @@ export class TreeFetch {
     const busy = new Map<string, number>()
     for (const wanted of this.#wanted.values()) {
       if (wanted.askedOf !== undefined && now - wanted.askedAt > NODE_TIMEOUT_MS) {
-        wanted.refusedBy.add(wanted.askedOf)
-        wanted.askedOf = undefined
+        this.#refuse(wanted, wanted.askedOf, NODE_TIMEOUT_MS)
       }
       if (wanted.askedOf !== undefined) busy.set(wanted.askedOf, (busy.get(wanted.askedOf) ?? 0) + 1)
     }
@@ -130,25 +127,28 @@ export class TreeFetch {
     const promise = Promise.withResolvers<Uint8Array>()
     // A stop may come before anybody waits on it.
     promise.promise.catch(() => {})
-    const wanted: Wanted = { cid, promise, askedOf: undefined, askedAt: 0, refusedBy: new Set() }
+    const wanted: Wanted = { cid, promise, askedOf: undefined, askedAt: 0, refusedUntil: new Map() }
     this.#wanted.set(key, wanted)
     return wanted
   }
 
   #leastBusy (wanted: Wanted, busy: ReadonlyMap<string, number>): Session | undefined {
     let best: Session | undefined
-    let isAnyLeft = false
+    const now = this.#parts.clock.now()
     for (const session of this.#parts.sessions()) {
       if (!session.theirTree) continue
-      if (wanted.refusedBy.has(session.peerId)) continue
-      isAnyLeft = true
+      if ((wanted.refusedUntil.get(session.peerId) ?? 0) > now) continue
       const load = busy.get(session.peerId) ?? 0
       if (load >= NODES_PER_PEER) continue
       if (best === undefined || load < (busy.get(best.peerId) ?? 0)) best = session
     }
-    // Everybody refused once: begin again, they may have it by now.
-    if (!isAnyLeft) wanted.refusedBy.clear()
     return best
+  }
+
+  /** Others are asked first; the same one again after a while, it may have it by then. */
+  #refuse (wanted: Wanted, peerId: string, forMs: number): void {
+    wanted.refusedUntil.set(peerId, this.#parts.clock.now() + forMs)
+    wanted.askedOf = undefined
   }
 }
 

@@ -39,7 +39,7 @@ export interface Outcome {
   readonly seed: number
   /** Fluid bound net of headers, in ms. */
   readonly boundMs: number
-  /** Last and median finisher over the bound; NaN when somebody did not finish. */
+  /** Last finisher over the bound (with arrivals: the bound of the last to arrive), median peer's own time over the bound; NaN when somebody did not finish. */
   readonly last: number
   readonly median: number
   readonly copies: number
@@ -74,32 +74,45 @@ export async function simulate (scenario: Scenario, seed: number): Promise<Outco
   const alive: SimPeer[] = []
   const latency = (): number => scenario.latencyMs ?? 5 + random() * 45
   let toArrive = scenario.peers
-  const arrive = (i: number): void => {
+  let lastArrivalMs = 0
+  const arrive = (i: number): SimPeer => {
     const { up, down } = scenario.rates(i)
     const peer = new SimPeer({ id: `peer${peers.length}`, clock, random, manifest, node: newNode(up, down), role: 'puller' })
     toArrive--
     peer.start()
-    const others = shuffled(alive, random)
     const knowsPublisher = peers.length < (scenario.publisherDegree ?? 32) || scenario.peers <= 32
     if (knowsPublisher) connect(peer, publisher, latency())
-    const most = scenario.peers <= 20 ? others.length : Math.ceil((scenario.degree ?? 16) / 2)
-    for (const other of others.slice(0, most)) connect(peer, other, latency())
     peers.push(peer)
     alive.push(peer)
+    lastArrivalMs = clock.now()
+    return peer
   }
-  for (let i = 0; i < scenario.peers; i++) {
+  const degree = scenario.peers <= 20 ? Infinity : scenario.degree ?? 16
+  // As discovery does: a peer dials others at random, those with few neighbours take it, until it has enough.
+  const meet = (peer: SimPeer): void => {
+    for (const other of shuffled(alive, random)) {
+      if (peer.neighbours.size >= degree) break
+      if (other === peer || peer.neighbours.has(other) || other.neighbours.size >= degree * 1.25) continue
+      peer.neighbours.add(other)
+      other.neighbours.add(peer)
+      connect(peer, other, latency())
+    }
+  }
+  const early = Array.from({ length: scenario.peers }, (_, i) => i).filter(i => {
     const at = scenario.arrivalMs?.(i, random) ?? 0
-    if (at === 0) arrive(i)
-    else clock.setTimer(at, () => { arrive(i) })
-  }
+    if (at > 0) clock.setTimer(at, () => { meet(arrive(i)) })
+    return at === 0
+  })
+  for (const peer of shuffled(early.map(arrive), random)) meet(peer)
   if (scenario.churn !== undefined) {
     for (const peer of shuffled(alive, random).slice(0, Math.round(scenario.churn * scenario.peers))) {
       clock.setTimer(random() * boundMs, () => {
         if (peer.completeAt !== undefined) return
         peer.leave()
         alive.splice(alive.indexOf(peer), 1)
+        for (const other of peer.neighbours) other.neighbours.delete(peer)
         toArrive++
-        arrive(alive.length)
+        meet(arrive(alive.length))
       })
     }
   }
@@ -111,7 +124,10 @@ export async function simulate (scenario: Scenario, seed: number): Promise<Outco
     until: () => toArrive === 0 && peers.every(peer => peer.isGone || peer.completeAt !== undefined)
   })
   const staying = peers.filter(peer => !peer.isGone)
-  const finished = staying.map(peer => (peer.completeAt ?? NaN) / boundMs).sort((a, b) => a - b)
+  // With churn or arrivals nobody can be done before the last arrival had time for the file.
+  const slowest = Math.min(...Array.from({ length: scenario.peers }, (_, i) => scenario.rates(i).down))
+  const lastBoundMs = Math.max(boundMs, lastArrivalMs + scenario.fileBytes / bytesPerMs(slowest))
+  const finished = staying.map(peer => (peer.completeAt ?? NaN) / lastBoundMs).sort((a, b) => a - b)
   const own = staying.map(peer => ((peer.completeAt ?? NaN) - peer.joinedAt) / boundMs).sort((a, b) => a - b)
   const needed = scenario.fileBytes * staying.length
   return {

@@ -45,6 +45,7 @@ export class SimPeer {
   /** Blocks that came though they were here already, or were of no use. */
   wastedBytes = 0
   joinedAt = 0
+  readonly neighbours = new Set<SimPeer>()
   isGone = false
 
   constructor (parts: SimPeerParts) {

@@ -1,0 +1,33 @@
+// A modelswarm node, used as an application would.
+import { createNode } from '../../src/index.ts'
+import { answer } from './answer.ts'
+import type { Node } from '../../src/index.ts'
+
+let node: Node | undefined
+
+function started (): Node {
+  if (node === undefined) throw new Error('The node was not started')
+  return node
+}
+
+answer({
+  start: async asked => {
+    node = await createNode({ dir: asked.text('state'), listen: ['/ip4/127.0.0.1/tcp/0'] })
+    return { addr: started().addrs[0] ?? '', peerId: node.peerId, upSeconds: process.uptime() }
+  },
+  publish: async asked => {
+    const start = performance.now()
+    const { link, root, bytes, blocks } = await started().publish(asked.text('path'))
+    return { link, root, bytes, blocks, seconds: (performance.now() - start) / 1000 }
+  },
+  /** From the call to its result: dial, tree, blocks, verified, written, renamed, indexed. */
+  pull: async asked => {
+    const start = performance.now()
+    const { bytes, from } = await started().pull(asked.text('link'), asked.text('out'))
+    return { bytes, fromPeers: from.peers, seconds: (performance.now() - start) / 1000 }
+  },
+  stop: async () => {
+    await started().stop()
+    return {}
+  }
+})

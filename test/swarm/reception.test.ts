@@ -1,0 +1,271 @@
+import { describe, expect, it, vi } from 'vitest'
+import { isModelswarmError } from '../../src/errors.ts'
+import { WIRE_LIMITS } from '../../src/wire/limits.ts'
+import { ByeReason } from '../../src/wire/protocol.ts'
+import { VirtualClock } from '../sim/virtual-clock.ts'
+import { proofOf } from './instant-proof.ts'
+import { MemoryChannel } from './memory-channel.ts'
+import { dial, memoryModel, MemoryNode, pass } from './memory-node.ts'
+import type { Message } from '../../src/wire/messages.ts'
+import type { MemoryModel } from './memory-node.ts'
+
+vi.mock('../../src/swarm/proof.ts', async () => await import('./instant-proof.ts'))
+
+const EMPTY = new Uint8Array(0)
+
+interface World {
+  clock: VirtualClock
+  model: MemoryModel
+  node: (id: string, model?: MemoryModel) => MemoryNode
+}
+
+async function world (): Promise<World> {
+  const clock = new VirtualClock()
+  const model = await memoryModel()
+  return { clock, model, node: (id, own = model) => new MemoryNode(id, clock, own) }
+}
+
+async function hello (model: MemoryModel, from: string, to: string, token = EMPTY): Promise<Message> {
+  const proof = await proofOf(model.manifest.root, from, to)
+  return { type: 'hello', proof, features: 0, encodings: [0], mode: 0, tree: false, token }
+}
+
+/** A puppet's control stream to a node. */
+function strangerTo (node: MemoryNode, id = 'stranger'): MemoryChannel {
+  const [near, far] = MemoryChannel.pair(node.clock)
+  node.reception.acceptControl(far, id).catch((err: unknown) => { throw err })
+  return near.listen()
+}
+
+/** A node's control stream to a puppet. */
+function puppetFor (node: MemoryNode, id = 'puppet'): { puppet: MemoryChannel, errors: unknown[], data: MemoryChannel[] } {
+  const [near, puppet] = MemoryChannel.pair(node.clock)
+  const errors: unknown[] = []
+  const data: MemoryChannel[] = []
+  node.reception.open(node.swarm, id, near, async () => {
+    const [ours, theirs] = MemoryChannel.pair(node.clock)
+    data.push(theirs.listen())
+    return ours
+  }).catch((err: unknown) => { errors.push(err) })
+  return { puppet: puppet.listen(), errors, data }
+}
+
+const byesOf = (channel: MemoryChannel): number[] =>
+  channel.received.flatMap(message => message.type === 'bye' ? [message.reason] : [])
+const typesOf = (channel: MemoryChannel): string[] => channel.received.map(message => message.type)
+
+describe('reception', () => {
+  it('makes one session of a control and a data stream', async () => {
+    const { clock, node } = await world()
+    const [a, b] = [node('a').serve(), node('b')]
+    const dialled = dial(b, a)
+    await pass(clock, 200)
+    expect(dialled.session?.isWritable).toBe(true)
+    expect([a.swarm.sessions.get('b')?.isWritable, b.swarm.sessions.get('a')?.isOutbound]).toEqual([true, true])
+  })
+
+  it.each([['a', 'b'], ['b', 'a']])('keeps the session that the smaller id opened when both open at once (%s first)', async (first, second) => {
+    const { clock, node } = await world()
+    const nodes = new Map([['a', node('a').serve()], ['b', node('b').serve()]])
+    const [one, two] = [nodes.get(first), nodes.get(second)]
+    if (one === undefined || two === undefined) throw new Error('unreachable')
+    const dials = [dial(one, two), dial(two, one)]
+    await pass(clock, 500)
+    const [a, b] = [nodes.get('a'), nodes.get('b')]
+    expect(a?.swarm.sessions.get('b')?.isOutbound).toBe(true)
+    expect(b?.swarm.sessions.get('a')?.isOutbound).toBe(false)
+    expect(a?.swarm.sessions.get('b')?.isWritable && b?.swarm.sessions.get('a')?.isWritable).toBe(true)
+    expect(dials.map(({ error }) => error)).toEqual([undefined, undefined])
+    expect(dials.filter(({ session }) => session === undefined)).toHaveLength(1)
+  })
+
+  it('keeps one session whatever the time between two opens', async () => {
+    for (let delay = 0; delay <= 60; delay += 3) {
+      const { clock, node } = await world()
+      const [a, b] = [node('a').serve(), node('b').serve()]
+      dial(a, b)
+      clock.setTimer(delay, () => { dial(b, a) })
+      await pass(clock, 500)
+      const [ours, theirs] = [a.swarm.sessions.get('b'), b.swarm.sessions.get('a')]
+      expect([delay, ours?.isWritable, theirs?.isWritable]).toEqual([delay, true, true])
+      expect(ours?.isOutbound).not.toBe(theirs?.isOutbound)
+    }
+  })
+
+  it('tells an opener that its root is not known here', async () => {
+    const { clock, node } = await world()
+    const dialled = dial(node('a'), node('b', await memoryModel(3)))
+    await pass(clock, 200)
+    expect(isModelswarmError(dialled.error, 'ERR_NOT_HELD')).toBe(true)
+  })
+
+  it('gives a stranger with a wrong proof the answer that an unknown root gets', async () => {
+    const { clock, model, node } = await world()
+    const a = node('a').serve()
+    const stranger = strangerTo(a)
+    stranger.send(await hello(model, 'somebody else', 'a'))
+    await pass(clock, 200)
+    expect(stranger.received).toEqual([{ type: 'bye', reason: ByeReason.unknownRoot }])
+    expect(stranger.ends).toEqual([undefined])
+  })
+
+  it('believes no accepter that does not prove that it knows the root', async () => {
+    const { clock, model, node } = await world()
+    const { puppet, errors } = puppetFor(node('a'))
+    puppet.send(await hello(model, 'somebody else', 'a'))
+    await pass(clock, 200)
+    expect(isModelswarmError(errors[0], 'ERR_PROTOCOL')).toBe(true)
+    expect(puppet.ends).toHaveLength(1)
+  })
+
+  it('refuses a first word that is no hello', async () => {
+    const { clock, node } = await world()
+    const a = node('a').serve()
+    const stranger = strangerTo(a)
+    stranger.send({ type: 'have', indexes: [1] })
+    await pass(clock, 200)
+    expect(stranger.ends).toHaveLength(1)
+    expect(a.swarm.sessions.size).toBe(0)
+  })
+
+  it('refuses garbage, and a hello that is too large', async () => {
+    const { clock, node } = await world()
+    const a = node('a').serve()
+    const [garbage, large] = [strangerTo(a), strangerTo(a)]
+    garbage.sendBytes(Uint8Array.of(5, 1, 2, 3, 4, 5))
+    large.send({ type: 'peers', records: [new Uint8Array(4096), new Uint8Array(4096)] })
+    await pass(clock, 200)
+    expect([garbage.ends.length, large.ends.length]).toEqual([1, 1])
+  })
+
+  it('gives up a stranger that says nothing', async () => {
+    const { clock, node } = await world()
+    const stranger = strangerTo(node('a').serve())
+    await pass(clock, WIRE_LIMITS.helloMs - 100)
+    expect(stranger.ends).toEqual([])
+    await pass(clock, 200)
+    expect(stranger.ends).toHaveLength(1)
+  })
+
+  it('gives up a peer that does not attach its data stream', async () => {
+    const { clock, model, node } = await world()
+    const a = node('a').serve()
+    const stranger = strangerTo(a)
+    stranger.send(await hello(model, 'stranger', 'a'))
+    await pass(clock, 200)
+    expect(a.swarm.sessions.size).toBe(1)
+    await pass(clock, WIRE_LIMITS.helloMs)
+    expect(a.swarm.sessions.size).toBe(0)
+    expect(byesOf(stranger)).toEqual([ByeReason.protocolError])
+  })
+
+  it('attaches a data stream once, for the peer whose token it is', async () => {
+    const { clock, model, node } = await world()
+    const a = node('a').serve()
+    const stranger = strangerTo(a)
+    stranger.send(await hello(model, 'stranger', 'a'))
+    await pass(clock, 50)
+    const [answer] = stranger.received
+    const token = answer?.type === 'hello' ? answer.token : EMPTY
+    expect(token).toHaveLength(16)
+    const attach = (id: string): MemoryChannel => {
+      const [near, far] = MemoryChannel.pair(clock)
+      a.reception.acceptData(far, id)
+      near.listen().send({ type: 'attach', token })
+      return near
+    }
+    const thief = attach('thief')
+    await pass(clock, 50)
+    const first = attach('stranger')
+    await pass(clock, 50)
+    const second = attach('stranger')
+    await pass(clock, 50)
+    expect([thief.ends.length, first.ends.length, second.ends.length]).toEqual([1, 0, 1])
+    expect(a.swarm.sessions.get('stranger')?.isWritable).toBe(true)
+  })
+
+  it.each<[string, (data: MemoryChannel) => unknown]>([
+    ['says something else', data => data.send({ type: 'alive', answer: false })],
+    ['sends a block first', data => data.send({ type: 'block', index: 0, cid: undefined, payloadBytes: 1, encoding: 0 })],
+    ['says nothing', () => {}]
+  ])('gives up a data stream that %s', async (_, act) => {
+    const { clock, node } = await world()
+    const [near, far] = MemoryChannel.pair(clock)
+    node('a').serve().reception.acceptData(far, 'stranger')
+    act(near.listen())
+    await pass(clock, WIRE_LIMITS.helloMs + 100)
+    expect(near.ends).toHaveLength(1)
+  })
+
+  it('keeps what an accepter announces while the data stream is being opened, however much', async () => {
+    const { clock, model, node } = await world()
+    const a = node('a').serve()
+    const { puppet, errors } = puppetFor(a)
+    puppet.send(await hello(model, 'puppet', 'a', new Uint8Array(16)))
+    puppet.send({ type: 'holdings', blocks: model.manifest.blockCount, all: false, bits: EMPTY, unwanted: EMPTY })
+    for (let i = 0; i < 1000; i++) puppet.send({ type: 'have', indexes: [i % model.manifest.blockCount] })
+    await pass(clock, 200)
+    expect(errors).toEqual([])
+    expect(a.swarm.sessions.get('puppet')?.theirHoldings?.isFull).toBe(true)
+  })
+
+  it('refuses an accepter that floods it before the session has begun', async () => {
+    const { clock, model, node } = await world()
+    const a = node('a').serve()
+    const [near, puppet] = MemoryChannel.pair(clock)
+    const never = new Promise<MemoryChannel>(() => {})
+    a.reception.open(a.swarm, 'puppet', near, async () => await never).catch((err: unknown) => { throw err })
+    puppet.listen().send(await hello(model, 'puppet', 'a', new Uint8Array(16)))
+    for (let i = 0; i <= WIRE_LIMITS.earlyMessages; i++) puppet.send({ type: 'alive', answer: true })
+    await pass(clock, 200)
+    expect(puppet.ends).toHaveLength(1)
+  })
+
+  it('refuses an opener that does not wait for the answer to its hello', async () => {
+    const { clock, model, node } = await world()
+    const stranger = strangerTo(node('a').serve())
+    stranger.send(await hello(model, 'stranger', 'a'))
+    for (let i = 0; i < 3; i++) stranger.send({ type: 'alive', answer: true })
+    for (let i = 0; i < 400; i++) stranger.send({ type: 'have', indexes: Array.from({ length: 10 }, () => 0) })
+    await pass(clock, 200)
+    expect(stranger.ends).toHaveLength(1)
+  })
+
+  it('lets a newer session of a peer take the place of the older one', async () => {
+    const { clock, node } = await world()
+    const [a, b] = [node('a').serve(), node('b')]
+    dial(a, b)
+    await pass(clock, 200)
+    const older = b.swarm.sessions.get('a')
+    dial(a, b)
+    await pass(clock, 200)
+    expect(older?.isEnded).toBe(true)
+    expect([a.swarm.sessions.size, b.swarm.sessions.size]).toEqual([1, 1])
+    expect(b.swarm.sessions.get('a')?.isWritable).toBe(true)
+  })
+
+  it('speaks to itself with nobody', async () => {
+    const { clock, model, node } = await world()
+    const stranger = strangerTo(node('a').serve(), 'a')
+    stranger.send(await hello(model, 'a', 'a'))
+    await pass(clock, 200)
+    expect(byesOf(stranger)).toEqual([ByeReason.duplicate])
+  })
+
+  it('ends streams that have not become sessions when it stops', async () => {
+    const { clock, model, node } = await world()
+    const a = node('a').serve()
+    const silent = strangerTo(a)
+    const [near, far] = MemoryChannel.pair(clock)
+    a.reception.acceptData(far, 'stranger')
+    near.listen()
+    const halfway = strangerTo(a, 'halfway')
+    halfway.send(await hello(model, 'halfway', 'a'))
+    await pass(clock, 50)
+    a.reception.stop()
+    await a.swarm.stop()
+    await pass(clock, 50)
+    expect([silent.ends.length, near.ends.length, halfway.ends.length]).toEqual([1, 1, 1])
+    expect(typesOf(halfway)).toContain('bye')
+  })
+})

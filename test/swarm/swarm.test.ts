@@ -1,0 +1,413 @@
+import { describe, expect, it, vi } from 'vitest'
+import { isModelswarmError, ModelswarmError } from '../../src/errors.ts'
+import { SILENT_SOURCE_MS } from '../../src/defaults.ts'
+import { cidOfDigest } from '../../src/model/block-id.ts'
+import { ByeReason, Mode, RejectReason } from '../../src/wire/protocol.ts'
+import { VirtualClock } from '../sim/virtual-clock.ts'
+import { dial, fullMesh, memoryModel, MemoryNode, pass, until } from './memory-node.ts'
+import { learnNames, Puppet } from './puppet.ts'
+import type { Dialled, MemoryModel, PullRun } from './memory-node.ts'
+import type { Message } from '../../src/wire/messages.ts'
+
+vi.mock('../../src/swarm/proof.ts', async () => await import('./instant-proof.ts'))
+
+interface World {
+  clock: VirtualClock
+  model: MemoryModel
+  node: (id: string) => MemoryNode
+}
+
+async function world (blocks = 16): Promise<World> {
+  const clock = new VirtualClock()
+  const model = await memoryModel(blocks)
+  return { clock, model, node: id => new MemoryNode(id, clock, model) }
+}
+
+function expectWhole (run: PullRun, model: MemoryModel): void {
+  expect(run.fatal).toBeUndefined()
+  expect(run.held.size).toBe(model.manifest.blockCount)
+  for (const [block, bytes] of run.held) {
+    expect(Buffer.compare(bytes, model.store.bytes(model.manifest.cid(block)))).toBe(0)
+  }
+}
+
+/** A node that pulls, and a puppet that holds the tree and has given it. */
+async function pulling (own: { mode?: number, blocks?: number } = {}): Promise<{
+  puppet: Puppet, run: PullRun, node: MemoryNode
+}> {
+  const { model, node: make } = await world(own.blocks)
+  const node = make('node')
+  await learnNames(node)
+  const run = node.pull()
+  const puppet = await Puppet.meet(node, own.mode === undefined ? {} : { mode: own.mode })
+  await puppet.giveTree()
+  expect(node.swarm.manifest?.blockCount).toBe(model.manifest.blockCount)
+  return { puppet, run, node }
+}
+
+const requested = (puppet: Puppet): number[] => puppet.of('request').flatMap(message => [...message.indexes])
+
+/** Blocks that an opener's data stream brought. */
+function blocksTo (dialled: Dialled): number[] {
+  return (dialled.data?.received ?? []).flatMap(message =>
+    message.type === 'block' && message.cid === undefined ? [message.index] : [])
+}
+
+describe('a swarm', () => {
+  it('moves a model from a seeder to a puller, tree and all, each byte once', async () => {
+    const { clock, model, node } = await world()
+    const [seeder, puller] = [node('seeder').serve(), node('puller')]
+    const run = puller.pull()
+    dial(puller, seeder)
+    await until(clock, () => run.isDone)
+    expectWhole(run, model)
+    expect(seeder.swarm.sentBytes).toBe(puller.swarm.receivedBytes)
+    expect(seeder.swarm.sentBytes - model.bytes).toBeLessThan(2048)
+  })
+
+  it('moves a model from a publisher that chooses', async () => {
+    const { clock, model, node } = await world(40)
+    const [publisher, puller] = [node('publisher').serve({ open: 'never' }), node('puller')]
+    const run = puller.pull()
+    const dialled = dial(puller, publisher)
+    await until(clock, () => run.isDone)
+    expectWhole(run, model)
+    const blocks = blocksTo(dialled)
+    expect(new Set(blocks).size).toBe(blocks.length)
+    expect(puller.swarm.sessions.get('publisher')?.theirMode).toBe(Mode.choosing)
+    await pass(clock, 1000)
+    expect(run.scheduler.outstandingBytes).toBe(0)
+  })
+
+  it('serves a flash crowd of eight with about one copy, each block given once', async () => {
+    const { clock, model, node } = await world(64)
+    const publisher = node('publisher').serve({ open: 'spare' })
+    const pullers = Array.from({ length: 8 }, (_, i) => node(`puller-${i}`))
+    const runs = pullers.map(puller => puller.pull())
+    const dials = pullers.map(puller => dial(puller, publisher))
+    fullMesh(pullers)
+    await until(clock, () => runs.every(run => run.isDone))
+    for (const run of runs) expectWhole(run, model)
+    const trees = 8 * 3 * 4096
+    expect(publisher.swarm.sentBytes).toBeLessThan(model.bytes * 1.05 + trees)
+    const given = dials.flatMap(blocksTo)
+    expect(new Set(given).size).toBe(64)
+    expect(given.length).toBeLessThanOrEqual(67)
+  })
+
+  it('is told what a partial pull does not want, and sends none of it', async () => {
+    const { clock, model, node } = await world()
+    const [publisher, puller] = [node('publisher').serve({ open: 'never' }), node('puller')]
+    const run = puller.pull(path => path === 'b.bin')
+    const dialled = dial(puller, publisher)
+    await until(clock, () => run.isDone)
+    await pass(clock, 1000)
+    expect([...run.held.keys()].sort((a, b) => a - b)).toEqual([8, 9, 10, 11, 12, 13, 14, 15])
+    expect(blocksTo(dialled).sort((a, b) => a - b)).toEqual([...run.held.keys()].sort((a, b) => a - b))
+    expect(publisher.swarm.sessions.get('puller')?.theirUnwanted?.count).toBe(model.manifest.blockCount / 2)
+    expect(publisher.swarm.hasLackingPeer).toBe(false)
+  })
+
+  it('finishes from others when the publisher leaves', async () => {
+    const { clock, model, node } = await world(64)
+    const publisher = node('publisher').serve({ open: 'spare' })
+    const pullers = ['p', 'q'].map(node)
+    const runs = pullers.map(puller => puller.pull())
+    for (const puller of pullers) dial(puller, publisher)
+    fullMesh(pullers)
+    await until(clock, () => runs.some(run => run.held.size >= 8))
+    await publisher.swarm.stop()
+    await pass(clock, 5000)
+    expect(runs.map(run => run.isDone)).toEqual([false, false])
+    const seeder = node('seeder').serve()
+    for (const puller of pullers) dial(puller, seeder)
+    await until(clock, () => runs.every(run => run.isDone))
+    for (const run of runs) expectWhole(run, model)
+  })
+
+  it('goes on with a new session when the connection is lost in the middle', async () => {
+    const { clock, model, node } = await world(64)
+    const [publisher, puller] = [node('publisher').serve({ open: 'spare' }), node('puller')]
+    const run = puller.pull()
+    const dialled = dial(puller, publisher)
+    await until(clock, () => run.held.size > 4)
+    dialled.data?.abort(new Error('connection lost'))
+    await pass(clock, 100)
+    expect([puller.swarm.sessions.size, publisher.swarm.sessions.size]).toEqual([0, 0])
+    expect(run.scheduler.outstandingBytes).toBe(0)
+    dial(puller, publisher)
+    await until(clock, () => run.isDone)
+    expectWhole(run, model)
+  })
+
+  it('drops a peer whose blocks are wrong, blames it, and gets them elsewhere', async () => {
+    const { clock, model, node } = await world()
+    const liar = node('liar').serve({ spoil: (block, bytes) => block % 3 === 0 ? bytes.fill(0) : bytes })
+    const [honest, puller] = [node('seeder').serve(), node('puller')]
+    const run = puller.pull()
+    dial(puller, liar)
+    await until(clock, () => puller.ends.length > 0)
+    expect(isModelswarmError(puller.ends[0], 'ERR_BAD_BLOCK')).toBe(true)
+    dial(puller, honest)
+    await until(clock, () => run.isDone)
+    expectWhole(run, model)
+    expect(liar.ends[0]?.message).toMatch('our blocks were wrong')
+  })
+
+  it('drops a peer whose tree nodes are wrong, and fetches them elsewhere', async () => {
+    const { clock, model, node } = await world()
+    const puller = node('node')
+    const run = puller.pull()
+    const puppet = await Puppet.meet(puller)
+    const [cid = new Uint8Array(0)] = puppet.of('request').flatMap(message => [...message.cids])
+    puppet.data.send({ type: 'block', index: 0, cid, payloadBytes: 2, encoding: 0 }, Uint8Array.of(1, 2))
+    await pass(clock, 100)
+    expect([puppet.isOver, puppet.byes]).toEqual([true, [ByeReason.badBlocks]])
+    dial(puller, node('seeder').serve())
+    await until(clock, () => run.isDone)
+    expectWhole(run, model)
+  })
+
+  it('asks another peer for a tree node that one has not, and the same one again when there is no other', async () => {
+    const { clock, node } = await world()
+    const puller = node('node')
+    puller.pull()
+    const puppet = await Puppet.meet(puller)
+    const [cid = new Uint8Array(0)] = puppet.of('request').flatMap(message => [...message.cids])
+    puppet.say({ type: 'reject', indexes: [], cids: [cid], reason: RejectReason.notHeld, retryAfterMs: 0 })
+    await pass(clock, 500)
+    expect(puppet.of('request')).toHaveLength(1)
+    const other = await Puppet.meet(puller, { id: 'other' })
+    expect(other.of('request').flatMap(message => [...message.cids])).toEqual([cid])
+    other.say({ type: 'reject', indexes: [], cids: [cid], reason: RejectReason.notHeld, retryAfterMs: 0 })
+    await pass(clock, 3000)
+    expect(puppet.of('request').length + other.of('request').length).toBeGreaterThan(2)
+  })
+
+  it('asks nobody for the tree who does not have it', async () => {
+    const { node } = await world()
+    const puller = node('node')
+    puller.pull()
+    const puppet = await Puppet.meet(puller, { tree: false })
+    expect(puppet.of('request')).toEqual([])
+    puppet.hold('all')
+    await puppet.wait(50)
+    expect(puppet.of('request')).toHaveLength(1)
+  })
+
+  it('is fatal when the bytes fit the name but not the size in the tree, and blames no peer', async () => {
+    const { puppet, run, node } = await pulling()
+    puppet.hold('all')
+    await puppet.wait(50)
+    const [block = -1] = requested(puppet)
+    // the bytes of a tree that lies: its manifest says another size than they have
+    const { manifest } = node.swarm
+    if (manifest === undefined) throw new Error('The tree is not here yet')
+    vi.spyOn(manifest, 'sizeBytes').mockReturnValue(1)
+    puppet.give(block)
+    await puppet.wait(50)
+    expect(isModelswarmError(run.fatal, 'ERR_BAD_TREE')).toBe(true)
+  })
+
+  it('drops a peer that sends a block shorter or longer than it is', async () => {
+    for (const length of [0, 1, 65535, 65537]) {
+      const { puppet } = await pulling()
+      puppet.hold('all')
+      await puppet.wait(50)
+      puppet.give(requested(puppet)[0] ?? -1, { bytes: new Uint8Array(length) })
+      await puppet.wait(50)
+      expect([puppet.isOver, puppet.byes]).toEqual([true, [ByeReason.badBlocks]])
+    }
+  })
+
+  it('ends with a peer that encodes a block as was not offered', async () => {
+    const { puppet } = await pulling()
+    puppet.hold('all')
+    await puppet.wait(50)
+    puppet.give(requested(puppet)[0] ?? -1, { encoding: 1 })
+    await puppet.wait(50)
+    expect(puppet.isOver).toBe(true)
+  })
+
+  it('writes no block that nobody asked for', async () => {
+    const { puppet, run } = await pulling()
+    puppet.hold([0])
+    await puppet.wait(50)
+    puppet.give(5)
+    await puppet.wait(50)
+    expect([run.held.has(5), puppet.isOver]).toEqual([false, false])
+  })
+
+  it('is not ended by a peer that sends a block and rejects it in one breath', async () => {
+    const { puppet, run } = await pulling()
+    puppet.hold('all')
+    await puppet.wait(50)
+    const [block = -1] = requested(puppet)
+    puppet.give(block)
+    puppet.say({ type: 'reject', indexes: [block], cids: [], reason: RejectReason.busy, retryAfterMs: 0 })
+    await puppet.wait(500)
+    puppet.give(block)
+    await puppet.wait(100)
+    expect([run.fatal, run.held.has(block)]).toEqual([undefined, true])
+  })
+
+  it('asks again after a reject, at the time given, and not at all for what is not held', async () => {
+    const { puppet } = await pulling({ blocks: 2 })
+    puppet.hold('all')
+    await puppet.wait(50)
+    expect(requested(puppet).sort()).toEqual([0, 1])
+    puppet.say({ type: 'reject', indexes: [0], cids: [], reason: RejectReason.busy, retryAfterMs: 2000 })
+    puppet.say({ type: 'reject', indexes: [1], cids: [], reason: RejectReason.notHeld, retryAfterMs: 0 })
+    await puppet.wait(1900)
+    expect(requested(puppet)).toHaveLength(2)
+    await puppet.wait(300)
+    expect(requested(puppet).slice(2)).toEqual([0])
+    puppet.say({ type: 'have', indexes: [1] })
+    await puppet.wait(50)
+    expect(requested(puppet).slice(3)).toEqual([1])
+  })
+
+  it('gives what a silent peer was asked to another', async () => {
+    const { puppet: silent, node, run } = await pulling()
+    silent.hold('all')
+    await silent.wait(50)
+    expect(requested(silent).length).toBeGreaterThan(0)
+    dial(node, new MemoryNode('seeder', node.clock, node.model).serve())
+    await until(node.clock, () => run.isDone)
+    expect(node.clock.now()).toBeLessThan(SILENT_SOURCE_MS + 2000)
+    expect(silent.of('cancel').length).toBeGreaterThan(0)
+  })
+
+  it('tells its peers of a block only when it is written, together with the others of that moment', async () => {
+    const { puppet, run } = await pulling()
+    const witness = await Puppet.meet(puppet.node, { id: 'witness' })
+    puppet.hold('all')
+    await puppet.wait(50)
+    const asked = requested(puppet).slice(0, 2)
+    for (const block of asked) puppet.give(block)
+    await puppet.wait(50)
+    expect([...run.held.keys()].sort()).toEqual([...asked].sort())
+    expect(witness.of('have').map(message => [...message.indexes].sort())).toEqual([[...asked].sort()])
+  })
+})
+
+describe('a swarm that serves', () => {
+  async function serving (own: Parameters<MemoryNode['serve']>[0] = {}): Promise<Puppet> {
+    const { node } = await world()
+    return await Puppet.meet(node('node').serve(own), { tree: false })
+  }
+  const ask = (indexes: number[]): Message => ({ type: 'request', indexes, cids: [] })
+
+  it('answers each block asked for once, though it was asked for twice', async () => {
+    const puppet = await serving()
+    puppet.hold([])
+    puppet.say(ask([3, 3, 4]))
+    await puppet.wait(50)
+    expect(puppet.of('block').map(block => block.index)).toEqual([3, 4])
+    expect(Buffer.compare(puppet.blocks.get(3) ?? new Uint8Array(0),
+      puppet.node.model.store.bytes(puppet.node.model.manifest.cid(3)))).toBe(0)
+  })
+
+  it('rejects what is not there', async () => {
+    const puppet = await serving()
+    puppet.say(ask([16, 0xffffffff, 2]))
+    await puppet.wait(50)
+    expect(puppet.of('reject').map(({ indexes, reason }) => ({ indexes, reason })))
+      .toEqual([{ indexes: [16, 0xffffffff], reason: RejectReason.notHeld }])
+    expect(puppet.of('block').map(block => block.index)).toEqual([2])
+  })
+
+  it('rejects a tree node that it does not have', async () => {
+    const puppet = await serving()
+    const [root, other] = [puppet.node.swarm.root.bytes, cidOfDigest(new Uint8Array(32)).bytes]
+    puppet.say({ type: 'request', indexes: [], cids: [other, root] })
+    await puppet.wait(50)
+    expect(puppet.of('reject').map(({ cids, reason }) => ({ cids, reason })))
+      .toEqual([{ cids: [other], reason: RejectReason.notHeld }])
+    expect(puppet.of('block').map(({ cid }) => cid)).toEqual([root])
+  })
+
+  it('ends with a peer that asks for the tree before it was told of one', async () => {
+    const { node } = await world()
+    const puppet = await Puppet.meet(node('puller'), { tree: false })
+    puppet.say({ type: 'request', indexes: [], cids: [puppet.node.swarm.root.bytes] })
+    await puppet.wait(50)
+    expect(puppet.byes).toEqual([ByeReason.protocolError])
+  })
+
+  it('says that it could not read a block, and holds it no longer', async () => {
+    const puppet = await serving({
+      spoil: block => { throw new ModelswarmError(block === 0 ? 'ERR_DISK' : 'ERR_NOT_HELD', 'Disk of the test') }
+    })
+    puppet.say(ask([0]))
+    puppet.say(ask([1]))
+    await puppet.wait(50)
+    expect(puppet.of('reject').map(({ indexes, reason }) => [indexes[0], reason]))
+      .toEqual([[0, RejectReason.unreadable], [1, RejectReason.notHeld]])
+    expect(puppet.node.swarm.held?.count).toBe(14)
+    expect(puppet.isOver).toBe(false)
+  })
+
+  it('chooses blocks as a publisher, within what was granted, in steps of the sum', async () => {
+    const puppet = await serving({ open: 'spare' })
+    puppet.hold([])
+    puppet.say({ type: 'want', upTo: 65536 * 2 + 10 })
+    await puppet.wait(50)
+    expect(puppet.of('block')).toHaveLength(2)
+    puppet.say({ type: 'want', upTo: 100 })
+    await puppet.wait(50)
+    expect(puppet.of('block')).toHaveLength(2)
+    puppet.say({ type: 'want', upTo: 65536 * 3 })
+    await puppet.wait(50)
+    expect(puppet.of('block')).toHaveLength(3)
+    expect(puppet.of('mode')).toEqual([])
+  })
+
+  it('rejects requests while it chooses, and says so when its pass is over', async () => {
+    const puppet = await serving({ open: 'spare' })
+    puppet.hold([])
+    puppet.say(ask([1]))
+    await puppet.wait(50)
+    expect(puppet.of('reject').map(({ reason }) => reason)).toEqual([RejectReason.choosing])
+    puppet.say({ type: 'want', upTo: 65536 * 20 })
+    await puppet.wait(50)
+    expect(new Set(puppet.of('block').map(block => block.index)).size).toBe(16)
+    expect(puppet.of('mode')).toEqual([{ type: 'mode', mode: Mode.spare, given: 16 * 65536 }])
+    puppet.say(ask([1]))
+    await puppet.wait(50)
+    expect(puppet.of('block')).toHaveLength(17)
+  })
+
+  it.each([['always', Mode.open], ['never', Mode.closed], ['spare', Mode.spare]] as const)(
+    'says after its pass how it serves from then on: %s', async (open, mode) => {
+      const puppet = await serving({ open })
+      puppet.hold('all')
+      await puppet.wait(50)
+      expect(puppet.of('mode')).toEqual([{ type: 'mode', mode, given: 0 }])
+    })
+
+  it('chooses again when a peer leaves with the only copy of what it was given', async () => {
+    const puppet = await serving({ open: 'never' })
+    puppet.hold([])
+    puppet.say({ type: 'want', upTo: 65536 * 20 })
+    await puppet.wait(50)
+    const second = await Puppet.meet(puppet.node, { id: 'second', tree: false })
+    second.hold([])
+    await second.wait(50)
+    expect(second.of('mode').at(-1)?.mode).toBe(Mode.closed)
+    await puppet.control.close()
+    await second.wait(50)
+    expect(second.of('mode').at(-1)).toEqual({ type: 'mode', mode: Mode.choosing, given: 0 })
+    second.say({ type: 'want', upTo: 65536 })
+    await second.wait(50)
+    expect(second.of('block')).toHaveLength(1)
+  })
+
+  it('takes back what is cancelled before it is read', async () => {
+    const puppet = await serving()
+    puppet.say(ask([0, 1, 2]))
+    puppet.say({ type: 'cancel', indexes: [0, 1, 2, 99] })
+    await puppet.wait(50)
+    expect(puppet.isOver).toBe(false)
+  })
+})
