@@ -18,7 +18,7 @@ const TIMES = 8
 const COUNTER_EVERY_BYTES = 64 * 1024
 const MAX_MIB = 350
 /** Peaks of the same work differ by so much from run to run: garbage is collected when it suits. */
-const NOISE = 1.1
+const NOISE = 1.25
 
 /**
  * Peak resident memory of a seeder, publishing included, and of a puller: for a model, and for one that is eight times
@@ -46,7 +46,7 @@ export async function memory (options: BenchOptions): Promise<BenchResult> {
     verdicts: [
       judge(`peak MiB for ${name(sizeBytes)} is at most ${MAX_MIB}`, peak(small), { atMost: MAX_MIB }),
       judge(`peak MiB for ${name(largeBytes)} is at most ${MAX_MIB}`, peak(large), { atMost: MAX_MIB }),
-      judge(`${name(largeBytes)} take no more than ${name(sizeBytes)}`, peak(large) / peak(small), { atMost: NOISE })
+      judge(`peak for ${name(largeBytes)} over that for ${name(sizeBytes)} is within chance`, peak(large) / peak(small), { atMost: NOISE })
     ]
   }
 }

@@ -56,6 +56,12 @@ export const FIRST_GRANT_BYTES = 512 * KIB
 export const MAX_CREDIT_BYTES = 8 * MIB
 /** Queueing allowance on top of the round trip: credit = rate x (RTT + this). */
 export const CREDIT_QUEUE_MS = 100
+/**
+ * The wait for an answer counts as round trip up to this: requests stand behind blocks in our own sockets. Beyond it
+ * the
+ * source itself is busy, and more requests would only queue there.
+ */
+export const CREDIT_LATENCY_MS = 200
 /** A source that delivers nothing for so long while blocks are asked of it loses them to others. */
 export const SILENT_SOURCE_MS = 5000
 /** A publisher that has given everything is not asked freely for so long: peer exchange finds the holders meanwhile. */
@@ -73,7 +79,7 @@ export const HAVE_BATCH_MS = 10
 export const FULL_MESH_PEERS = 20
 /** Beyond the full mesh, this many neighbours, chosen at random. */
 export const GRAPH_DEGREE = 16
-/** Peers accepted for one model before newcomers are refused with peer exchange. */
+/** Peers accepted for one model before newcomers are refused. */
 export const MAX_PEERS_PER_MODEL = 200
 /** Dials under way at once: a connection costs about 20 ms of CPU on each side. */
 export const PARALLEL_DIALS = 4
@@ -91,6 +97,10 @@ export const KEEPALIVE_MS = 20_000
  */
 export const SEND_AHEAD_BYTES = 2 * MIB
 export const SEND_BUDGET_BYTES = 16 * MIB
+
+/** Peers whose sockets may be full at once before others wait their turn, and how long one of them counts. */
+export const UPLOAD_SLOTS = 4
+export const SLOT_MS = 500
 
 // --- command line ---
 

@@ -303,9 +303,11 @@ export class Scheduler {
       else if (source.isDirty) {
         this.#fill(source, now, BLOCKS_PER_PLAN, block => this.availability.of(block) > spares.length)
       }
-      // What others hold too, but have had no room for: the longer that lasts, the more of it, so that a short tail costs
+      // What others hold too, but have had no room for: the longer that lasts, the more of it, so that a short tail
+      // costs
       // nothing and a publisher much faster than the swarm is not left idle.
-      const allowed = Math.floor((now - this.#scarceSince) / SPARE_STEP_MS)
+      // The grain of salt keeps a wake-up at the very moment from coming again and again for the last bit of a float.
+      const allowed = Math.floor((now - this.#scarceSince) / SPARE_STEP_MS + 1e-6)
       if (source.asked.size < allowed) this.#fill(source, now, allowed - source.asked.size)
       this.#wake(this.#scarceSince + (allowed + 1) * SPARE_STEP_MS)
     }
@@ -314,12 +316,15 @@ export class Scheduler {
   /** Rule 4. */
   #dropSilent (now: number): void {
     for (const source of this.#sources.values()) {
-      if (source.asked.size === 0) continue
+      const isComing = source.mode !== Mode.choosing && source.wantGranted > source.wantUsed
+      if (source.asked.size === 0 && !isComing) continue
       const silentAt = source.meter.lastBytesAt + SILENT_SOURCE_MS
       if (silentAt > now) {
         this.#wake(silentAt)
         continue
       }
+      // What it said it had chosen before its pass ended is not coming.
+      if (isComing) this.#voidGrants(source)
       const waiting = [...source.asked].filter(block => this.states.inFlight.get(block)?.storingFrom !== source.id)
       if (waiting.length === 0) continue
       for (const block of waiting) this.#release(source, block)
@@ -329,6 +334,12 @@ export class Scheduler {
       source.isDirty = true
       this.#wake(source.pausedUntil)
     }
+  }
+
+  #voidGrants (source: SchedulerSource): void {
+    this.#outstandingBytes -= Math.max(0, source.wantGranted - source.wantUsed)
+    source.wantGranted = source.wantUsed
+    source.isDirty = true
   }
 
   /** Rule 5. */
@@ -353,7 +364,7 @@ export class Scheduler {
   #idleHolder (block: number, notId: string, now: number): SchedulerSource | undefined {
     let best: SchedulerSource | undefined
     for (const source of this.#sources.values()) {
-      if (source.id === notId || source.asked.size > 0 || source.pausedUntil > now) continue
+      if (source.id === notId || source.outstandingBytes > 0 || source.pausedUntil > now) continue
       if (source.mode !== Mode.open && source.mode !== Mode.spare) continue
       if (!source.holdings.has(block) || this.#isRefused(source, block, now)) continue
       if (best === undefined || source.mode < best.mode || source.meter.rateBytesPerSec > best.meter.rateBytesPerSec) {

@@ -1,11 +1,12 @@
-import { CREDIT_QUEUE_MS, FIRST_CREDIT_BYTES, FIRST_GRANT_BYTES, MAX_CREDIT_BYTES } from '../defaults.ts'
+import { CREDIT_LATENCY_MS, CREDIT_QUEUE_MS, FIRST_CREDIT_BYTES, FIRST_GRANT_BYTES, MAX_CREDIT_BYTES } from '../defaults.ts'
 
 const SAMPLE_MS = 100
 const FIRST_RTT_MS = 50
 
 /**
  * Measures one source and derives its credit: how many bytes may be asked of it and not yet be here.
- * credit = one block + rate x (RTT + 100 ms), the adaptive rule of SWARM-POLICY.md section 3: it grows geometrically
+ * credit = one block + rate x (RTT or wait + 100 ms), the adaptive rule of SWARM-POLICY.md section 3: it grows
+ * geometrically
  * while the source keeps up, and shrinks to one block for a source that delivers little.
  */
 export class SourceMeter {
@@ -15,6 +16,9 @@ export class SourceMeter {
   #sampleStart = 0
   #sampleBytes = 0
   #isBusy = false
+  #askedAt: number | undefined
+  /** From asking an idle source to its first byte, smoothed. */
+  #latencyMs = 0
   #lastBytesAt = 0
 
   get rttMs (): number {
@@ -41,6 +45,7 @@ export class SourceMeter {
   onAsked (now: number): void {
     if (this.#isBusy) return
     this.#isBusy = true
+    this.#askedAt = now
     this.#sampleStart = now
     this.#sampleBytes = 0
     this.#lastBytesAt = Math.max(this.#lastBytesAt, now)
@@ -53,6 +58,11 @@ export class SourceMeter {
 
   onBytes (now: number, bytes: number): void {
     this.#lastBytesAt = now
+    if (this.#askedAt !== undefined) {
+      const latencyMs = now - this.#askedAt
+      this.#askedAt = undefined
+      this.#latencyMs += 0.5 * (latencyMs - this.#latencyMs)
+    }
     this.#sampleBytes += bytes
     const elapsed = now - this.#sampleStart
     if (elapsed < SAMPLE_MS) return
@@ -70,12 +80,14 @@ export class SourceMeter {
   }
 
   /**
-   * Credit in bytes, for blocks of at most `blockBytes`. A choosing publisher starts with more: what it chooses is asked of
+   * Credit in bytes, for blocks of at most `blockBytes`. A choosing publisher starts with more: what it chooses is
+   * asked of
    * nobody else, so that a deep queue there cannot hold anybody up.
    */
   creditBytes (blockBytes: number, isChoosing = false): number {
     if (this.#rateBytesPerMs === 0) return Math.max(isChoosing ? FIRST_GRANT_BYTES : FIRST_CREDIT_BYTES, 2 * blockBytes)
-    const window = this.#rateBytesPerMs * (this.#rttMs + CREDIT_QUEUE_MS)
+    const waitMs = Math.max(this.#rttMs, Math.min(this.#latencyMs, CREDIT_LATENCY_MS))
+    const window = this.#rateBytesPerMs * (waitMs + CREDIT_QUEUE_MS)
     return Math.min(blockBytes + window, Math.max(MAX_CREDIT_BYTES, blockBytes))
   }
 }

@@ -106,7 +106,7 @@ export class Downloader {
     switch (action.type) {
       case 'request': return session.send({ type: 'request', indexes: action.blocks, cids: [] })
       case 'cancel': return session.send({ type: 'cancel', indexes: action.blocks })
-      case 'want': return session.send({ type: 'want', upTo: action.upTo })
+      case 'want': return session.grant(action.upTo)
     }
   }
 }

@@ -17,6 +17,9 @@ export class Giver {
   readonly #holders: Uint16Array
   /** Blocks given to a peer that it has not announced yet. */
   readonly #pending = new Map<string, Set<number>>()
+  /** Blocks given whose receiver is still the only one to hold them, and how many of those each peer has. */
+  readonly #unspread = new Map<number, string>()
+  readonly #backlog = new Map<string, number>()
   #cursor: number
 
   constructor (blockCount: number, random: () => number) {
@@ -30,6 +33,13 @@ export class Giver {
   /** Blocks not given yet. */
   get left (): number {
     return this.#pool.count
+  }
+
+  /**
+   * How many blocks given to this peer nobody else holds yet: who passes them on quickly has few, and is given more.
+   */
+  backlogOf (id: string): number {
+    return this.#backlog.get(id) ?? 0
   }
 
   /** A peer that pulls, or has pulled, appears with what it holds. Other publishers are not told of here. */
@@ -48,6 +58,7 @@ export class Giver {
   leave (receiver: Receiver): void {
     const pending = this.#pending.get(receiver.id) ?? new Set()
     this.#pending.delete(receiver.id)
+    this.#backlog.delete(receiver.id)
     for (const block of receiver.holdings.indexes()) {
       this.#holders[block] = (this.#holders[block] ?? 1) - 1
       if (this.#holders[block] === 0 && !this.#isPending(block)) this.#pool.add(block)
@@ -69,12 +80,15 @@ export class Giver {
     this.#pool.delete(block)
     this.#cursor = block >>> 5
     this.#pending.get(receiver.id)?.add(block)
+    this.#unspread.set(block, receiver.id)
+    this.#backlog.set(receiver.id, this.backlogOf(receiver.id) + 1)
     return block
   }
 
   /** A block given could not be sent: it returns to the pool. */
   takeBack (id: string, block: number): void {
     this.#pending.get(id)?.delete(block)
+    this.#spread(block)
     if ((this.#holders[block] ?? 0) === 0 && !this.#isPending(block)) this.#pool.add(block)
   }
 
@@ -84,8 +98,18 @@ export class Giver {
   }
 
   #hold (block: number): void {
-    this.#holders[block] = (this.#holders[block] ?? 0) + 1
+    const holders = (this.#holders[block] ?? 0) + 1
+    this.#holders[block] = holders
     this.#pool.delete(block)
+    if (holders > 1) this.#spread(block)
+  }
+
+  #spread (block: number): void {
+    const id = this.#unspread.get(block)
+    if (id === undefined) return
+    this.#unspread.delete(block)
+    const backlog = this.#backlog.get(id)
+    if (backlog !== undefined) this.#backlog.set(id, backlog - 1)
   }
 
   #isPending (block: number): boolean {

@@ -68,8 +68,10 @@ export class Session {
   #state: 'open' | 'attached' | 'ended' = 'open'
   #saidHoldings: HoldingsMessage | undefined
   #haveBeforeHoldings: number[] = []
+  #granted = 0
+  #grantedBefore = 0
   #closing: Promise<unknown> = Promise.resolve()
-  #isBlocked = false
+  #fullSince: number | undefined
   #unknownFrames = 0
   #unaskedBlocks = 0
   #pingedAt: number | undefined
@@ -88,9 +90,14 @@ export class Session {
     return this.#state === 'ended'
   }
 
+  /** Since when the data stream has been full, in the clock's ms; undefined while it can take more. */
+  get fullSince (): number | undefined {
+    return this.#fullSince
+  }
+
   /** True when a block can be handed to the data stream now. */
   get isWritable (): boolean {
-    return this.#state === 'attached' && !this.#isBlocked
+    return this.#state === 'attached' && this.#fullSince === undefined
   }
 
   /** Their Hello was accepted. */
@@ -144,7 +151,7 @@ export class Session {
       case 'want': return host.onWant(this, message.upTo)
       case 'mode':
         this.theirMode = toMode(message.mode)
-        return host.onMode(this, message.given)
+        return host.onMode(this, Math.max(0, message.given - this.#grantedBefore))
       case 'request': return host.onRequest(this, message)
       case 'cancel': return host.onCancel(this, message.indexes)
       case 'reject': return host.onReject(this, message)
@@ -190,6 +197,19 @@ export class Session {
     if (this.#state !== 'ended') this.#control.send(message)
   }
 
+  /** A pull begins: what it grants comes on top of what earlier pulls of this session did. */
+  beginGrants (): void {
+    this.#grantedBefore = this.#granted
+  }
+
+  /**
+   * Grants a publisher bytes of its choice, as a sum since the pull began; Want counts from the start of the session.
+   */
+  grant (upTo: number): void {
+    this.#granted = Math.max(this.#granted, this.#grantedBefore + upTo)
+    this.send({ type: 'want', upTo: this.#granted })
+  }
+
   /** Hands a block or tree node to the data stream; allowed while isWritable. The payload is handed over. */
   sendBlock (block: { index: number, cid?: Uint8Array, encoding?: number }, payload: Uint8Array): void {
     const data = this.#data
@@ -203,9 +223,9 @@ export class Session {
       encoding: block.encoding ?? 0
     }, payload)
     if (canSendMore || this.isEnded) return
-    this.#isBlocked = true
+    this.#fullSince = this.#clock.now()
     data.drained().then(() => {
-      this.#isBlocked = false
+      this.#fullSince = undefined
       this.#host?.onWritable(this)
     }).catch((err: unknown) => { this.abort(err instanceof Error ? err : new Error('Sending failed')) })
   }

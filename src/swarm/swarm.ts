@@ -208,6 +208,8 @@ export class Swarm implements SessionHost {
       if (isSource) scheduler.onHave(session.peerId, index)
       else holdings.add(index)
     }
+    // The last block of its pull left no grant over to be answered by Mode.
+    if (isReceiver && holdings.isFull) this.#tellMode(session)
     this.#pulling?.downloader.plan()
   }
 
@@ -334,6 +336,7 @@ export class Swarm implements SessionHost {
 
   #addSource (session: Session): void {
     if (this.#pulling === undefined || session.theirHoldings === undefined) return
+    session.beginGrants()
     this.#pulling.scheduler.addSource(session.peerId, session.theirHoldings, session.theirMode)
     this.#pulling.downloader.plan()
   }

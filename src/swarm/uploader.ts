@@ -1,4 +1,4 @@
-import { SEND_AHEAD_BYTES, SEND_BUDGET_BYTES } from '../defaults.ts'
+import { SEND_AHEAD_BYTES, SEND_BUDGET_BYTES, SLOT_MS, UPLOAD_SLOTS } from '../defaults.ts'
 import { isModelswarmError } from '../errors.ts'
 import { WIRE_LIMITS } from '../wire/limits.ts'
 import { Mode, RejectReason } from '../wire/protocol.ts'
@@ -47,6 +47,7 @@ export class Uploader {
   #budgetUsed = 0
   #isPumping = false
   #isStopped = false
+  #cancelWake: () => void = () => {}
 
   constructor (parts: UploaderParts) {
     this.#parts = parts
@@ -76,6 +77,7 @@ export class Uploader {
 
   stop (): void {
     this.#isStopped = true
+    this.#cancelWake()
     this.#queues.clear()
   }
 
@@ -156,16 +158,41 @@ export class Uploader {
     }
   }
 
+  /**
+   * The peer to serve next. While the up-link is what holds things up, only few are served at once: bytes that wait
+   * in many
+   * sockets delay the requests and haves that share those connections, and can no longer go to whom they help most.
+   */
   #next (): Queue | undefined {
     let best: Queue | undefined
+    let busy = 0
+    const now = this.#parts.clock.now()
+    for (const queue of this.#queues.values()) {
+      const { fullSince } = queue.session
+      if (fullSince !== undefined && now - fullSince < SLOT_MS) busy++
+    }
+    if (busy >= UPLOAD_SLOTS) {
+      this.#cancelWake()
+      this.#cancelWake = this.#parts.clock.setTimer(SLOT_MS, () => { this.pump() })
+      return undefined
+    }
     for (const queue of this.#queues.values()) {
       if (!queue.session.isWritable || !this.#hasWork(queue)) continue
       // Everybody may have one block on its way; more only within the budgets.
       if (queue.aheadBytes > 0 &&
         (queue.aheadBytes >= SEND_AHEAD_BYTES || this.#budgetUsed >= SEND_BUDGET_BYTES)) continue
-      if (best === undefined || isBefore(queue, best)) best = queue
+      if (best === undefined || this.#isBefore(queue, best)) best = queue
     }
     return best
+  }
+
+  /** Fewest blocks first; where the publisher chooses, whoever has passed on most of what it was given. */
+  #isBefore (a: Queue, b: Queue): boolean {
+    const { giver } = this.#parts
+    const difference = giver !== undefined && a.wantUpTo > a.wantUsed && b.wantUpTo > b.wantUsed
+      ? giver.backlogOf(a.session.peerId) - giver.backlogOf(b.session.peerId)
+      : (a.session.theirHoldings?.count ?? 0) - (b.session.theirHoldings?.count ?? 0)
+    return difference === 0 ? a.servedAt < b.servedAt : difference < 0
   }
 
   #hasWork (queue: Queue): boolean {
@@ -246,11 +273,6 @@ export class Uploader {
 }
 
 const RETRY_AFTER_MS = 1000
-
-function isBefore (a: Queue, b: Queue): boolean {
-  const difference = (a.session.theirHoldings?.count ?? 0) - (b.session.theirHoldings?.count ?? 0)
-  return difference === 0 ? a.servedAt < b.servedAt : difference < 0
-}
 
 /** The peer of a session as the giver sees it, once it has said what it holds. */
 export function receiverOf (session: Session): Receiver | undefined {

@@ -38,7 +38,7 @@ export const ByeReason = {
   unknownRoot: 1,
   /** The two sides opened a session each; this one is given up. */
   duplicate: 2,
-  /** No room for another peer; peer exchange was sent. */
+  /** No room for another peer. */
   full: 3,
   /** The other side broke the protocol. */
   protocolError: 4,

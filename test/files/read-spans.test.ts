@@ -9,7 +9,9 @@ import type { ReadSpansOptions } from '../../src/files/read-spans.ts'
 
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString()
 
-async function fixture (content: string, lengths: number[]): Promise<{ path: string, options: ReadSpansOptions, buffers: ReadBuffers }> {
+interface Fixture { path: string, options: ReadSpansOptions, buffers: ReadBuffers }
+
+async function fixture (content: string, lengths: number[]): Promise<Fixture> {
   const path = join(await tempFolder(), 'f')
   await writeFile(path, content)
   const buffers = new ReadBuffers(4, 4)

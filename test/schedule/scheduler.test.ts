@@ -255,6 +255,17 @@ describe('scheduler with a choosing publisher', () => {
     expect(one.outstandingBytes).toBe(0)
   })
 
+  it('counts no longer on what a publisher said it had chosen, when nothing has come for long', () => {
+    const one = scheduler(100)
+    one.addSource('p', all(100), Mode.choosing)
+    one.plan(0)
+    one.onMode('p', Mode.closed, SIZE)
+    one.plan(1)
+    expect(one.wakeAt).toBeLessThanOrEqual(SILENT_SOURCE_MS)
+    one.plan(SILENT_SOURCE_MS)
+    expect(one.outstandingBytes).toBe(0)
+  })
+
   it('asks a spare publisher at once for nothing that others hold', () => {
     const one = scheduler(2)
     one.addSource('p', all(2), Mode.spare)

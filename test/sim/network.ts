@@ -5,7 +5,8 @@ import type { Message } from '../../src/wire/messages.ts'
 
 // What travels, and how:
 //
-//   frame ─► socket buffer of the pair ─► chunks, in turn with the node's other pairs ─► up-link ─► latency ─► down-link
+//   frame ─► socket buffer of the pair ─► chunks, in turn with the node's other pairs ─► up-link ─► latency ─►
+// down-link
 //   control frames and blocks of one pair share its order, as they share a TCP connection
 
 /** Chunks of at most this many bytes take turns on a link: smaller ones give the same results, more slowly. */

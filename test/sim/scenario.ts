@@ -39,7 +39,10 @@ export interface Outcome {
   readonly seed: number
   /** Fluid bound net of headers, in ms. */
   readonly boundMs: number
-  /** Last finisher over the bound (with arrivals: the bound of the last to arrive), median peer's own time over the bound; NaN when somebody did not finish. */
+  /**
+   * Last finisher over the bound (with arrivals: the bound of the last to arrive), median peer's own time over the
+   * bound; NaN when somebody did not finish.
+   */
   readonly last: number
   readonly median: number
   readonly copies: number

@@ -163,4 +163,3 @@ function join (us: SimPeer, them: SimPeer, isOutbound: boolean, ends: { control:
     }
   })
 }
-
