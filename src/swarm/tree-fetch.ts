@@ -70,7 +70,8 @@ export class TreeFetch {
   onReject (session: Session, cids: readonly Uint8Array[], retryAfterMs: number): void {
     for (const cid of cids) {
       const wanted = this.#wanted.get(keyOf(cid))
-      if (wanted?.askedOf === session.peerId) this.#refuse(wanted, session.peerId, Math.max(KEEP_ASKING_MS, retryAfterMs))
+      if (wanted?.askedOf !== session.peerId) continue
+      this.#refuse(wanted, session.peerId, Math.max(KEEP_ASKING_MS, retryAfterMs))
     }
     this.ask()
   }

@@ -1,0 +1,131 @@
+import { describe, expect, it, vi } from 'vitest'
+import { ModelswarmError } from '../../src/errors.ts'
+import { cidOfDigest } from '../../src/model/block-id.ts'
+import { ByeReason, Mode, RejectReason } from '../../src/wire/protocol.ts'
+import { VirtualClock } from '../sim/virtual-clock.ts'
+import { memoryModel, MemoryNode } from './memory-node.ts'
+import { Puppet } from './puppet.ts'
+import type { Message } from '../../src/wire/messages.ts'
+
+vi.mock('../../src/swarm/proof.ts', async () => await import('./instant-proof.ts'))
+
+describe('a swarm that serves', () => {
+  async function serving (own: Parameters<MemoryNode['serve']>[0] = {}): Promise<Puppet> {
+    const node = new MemoryNode('node', new VirtualClock(), await memoryModel())
+    return await Puppet.meet(node.serve(own), { tree: false })
+  }
+  const ask = (indexes: number[]): Message => ({ type: 'request', indexes, cids: [] })
+
+  it('answers each block asked for once, though it was asked for twice', async () => {
+    const puppet = await serving()
+    puppet.hold([])
+    puppet.say(ask([3, 3, 4]))
+    await puppet.wait(50)
+    expect(puppet.of('block').map(block => block.index)).toEqual([3, 4])
+    expect(Buffer.compare(puppet.blocks.get(3) ?? new Uint8Array(0),
+      puppet.node.model.store.bytes(puppet.node.model.manifest.cid(3)))).toBe(0)
+  })
+
+  it('rejects what is not there', async () => {
+    const puppet = await serving()
+    puppet.say(ask([16, 0xffffffff, 2]))
+    await puppet.wait(50)
+    expect(puppet.of('reject').map(({ indexes, reason }) => ({ indexes, reason })))
+      .toEqual([{ indexes: [16, 0xffffffff], reason: RejectReason.notHeld }])
+    expect(puppet.of('block').map(block => block.index)).toEqual([2])
+  })
+
+  it('rejects a tree node that it does not have', async () => {
+    const puppet = await serving()
+    const [root, other] = [puppet.node.swarm.root.bytes, cidOfDigest(new Uint8Array(32)).bytes]
+    puppet.say({ type: 'request', indexes: [], cids: [other, root] })
+    await puppet.wait(50)
+    expect(puppet.of('reject').map(({ cids, reason }) => ({ cids, reason })))
+      .toEqual([{ cids: [other], reason: RejectReason.notHeld }])
+    expect(puppet.of('block').map(({ cid }) => cid)).toEqual([root])
+  })
+
+  it('ends with a peer that asks for the tree before it was told of one', async () => {
+    const node = new MemoryNode('node', new VirtualClock(), await memoryModel())
+    const puppet = await Puppet.meet(node, { tree: false })
+    puppet.say({ type: 'request', indexes: [], cids: [puppet.node.swarm.root.bytes] })
+    await puppet.wait(50)
+    expect(puppet.byes).toEqual([ByeReason.protocolError])
+  })
+
+  it('says that it could not read a block, and holds it no longer', async () => {
+    const puppet = await serving({
+      spoil: block => { throw new ModelswarmError(block === 0 ? 'ERR_DISK' : 'ERR_NOT_HELD', 'Disk of the test') }
+    })
+    puppet.say(ask([0]))
+    puppet.say(ask([1]))
+    await puppet.wait(50)
+    expect(puppet.of('reject').map(({ indexes, reason }) => [indexes[0], reason]))
+      .toEqual([[0, RejectReason.unreadable], [1, RejectReason.notHeld]])
+    expect(puppet.node.swarm.held?.count).toBe(14)
+    expect(puppet.isOver).toBe(false)
+  })
+
+  it('chooses blocks as a publisher, within what was granted, in steps of the sum', async () => {
+    const puppet = await serving({ open: 'spare' })
+    puppet.hold([])
+    puppet.say({ type: 'want', upTo: 65536 * 2 + 10 })
+    await puppet.wait(50)
+    expect(puppet.of('block')).toHaveLength(2)
+    puppet.say({ type: 'want', upTo: 100 })
+    await puppet.wait(50)
+    expect(puppet.of('block')).toHaveLength(2)
+    puppet.say({ type: 'want', upTo: 65536 * 3 })
+    await puppet.wait(50)
+    expect(puppet.of('block')).toHaveLength(3)
+    expect(puppet.of('mode')).toEqual([])
+  })
+
+  it('rejects requests while it chooses, and says so when its pass is over', async () => {
+    const puppet = await serving({ open: 'spare' })
+    puppet.hold([])
+    puppet.say(ask([1]))
+    await puppet.wait(50)
+    expect(puppet.of('reject').map(({ reason }) => reason)).toEqual([RejectReason.choosing])
+    puppet.say({ type: 'want', upTo: 65536 * 20 })
+    await puppet.wait(50)
+    expect(new Set(puppet.of('block').map(block => block.index)).size).toBe(16)
+    expect(puppet.of('mode')).toEqual([{ type: 'mode', mode: Mode.spare, given: 16 * 65536 }])
+    puppet.say(ask([1]))
+    await puppet.wait(50)
+    expect(puppet.of('block')).toHaveLength(17)
+  })
+
+  it.each([['always', Mode.open], ['never', Mode.closed], ['spare', Mode.spare]] as const)(
+    'says after its pass how it serves from then on: %s', async (open, mode) => {
+      const puppet = await serving({ open })
+      puppet.hold('all')
+      await puppet.wait(50)
+      expect(puppet.of('mode')).toEqual([{ type: 'mode', mode, given: 0 }])
+    })
+
+  it('chooses again when a peer leaves with the only copy of what it was given', async () => {
+    const puppet = await serving({ open: 'never' })
+    puppet.hold([])
+    puppet.say({ type: 'want', upTo: 65536 * 20 })
+    await puppet.wait(50)
+    const second = await Puppet.meet(puppet.node, { id: 'second', tree: false })
+    second.hold([])
+    await second.wait(50)
+    expect(second.of('mode').at(-1)?.mode).toBe(Mode.closed)
+    await puppet.control.close()
+    await second.wait(50)
+    expect(second.of('mode').at(-1)).toEqual({ type: 'mode', mode: Mode.choosing, given: 0 })
+    second.say({ type: 'want', upTo: 65536 })
+    await second.wait(50)
+    expect(second.of('block')).toHaveLength(1)
+  })
+
+  it('takes back what is cancelled before it is read', async () => {
+    const puppet = await serving()
+    puppet.say(ask([0, 1, 2]))
+    puppet.say({ type: 'cancel', indexes: [0, 1, 2, 99] })
+    await puppet.wait(50)
+    expect(puppet.isOver).toBe(false)
+  })
+})
