@@ -7,7 +7,6 @@ import { inspect } from './inspect.ts'
 import { linkPeers } from './node/link-peers.ts'
 import { Bitfield } from './model/bitfield.ts'
 import { formatLink, parseLink } from './model/link.ts'
-import { NodeSwarms } from './node/swarms.ts'
 import { checkKeys, checkSeconds, checkTexts, resolveNodeOptions } from './node/options.ts'
 import { publish } from './publish.ts'
 import { pull } from './pull.ts'
@@ -24,7 +23,6 @@ import type { Link } from './model/link.ts'
 import type { Manifest } from './model/manifest.ts'
 import type { NodeParts } from './node/open.ts'
 import type { Swarm } from './swarm/swarm.ts'
-import type { CID } from 'multiformats/cid'
 
 /**
  * Starts a node: opens the state folder, takes an identity, listens. It serves what the state folder holds until
@@ -41,9 +39,7 @@ import type { CID } from 'multiformats/cid'
 export async function createNode (options: NodeOptions): Promise<Node> {
   const resolved = resolveNodeOptions(options)
   resolved.signal?.throwIfAborted()
-  const swarms = new Map<string, Swarm>()
-  const parts = await openNodeParts(resolved, opened => new NodeSwarms(swarms, opened))
-  return new ModelswarmNode(parts, swarms)
+  return new ModelswarmNode(await openNodeParts(resolved))
 }
 
 const PULL_KEYS = ['peers', 'include', 'force', 'giveUpSeconds', 'onProgress', 'signal']
@@ -51,15 +47,11 @@ const LINGER_LOOK_MS = 100
 
 class ModelswarmNode implements Node {
   readonly #parts: NodeParts
-  readonly #swarms: Map<string, Swarm>
   readonly #work = new Set<Promise<unknown>>()
-  /** Payload sent by swarms that are no more. */
-  #sentBefore = 0
   #stopped: Promise<void> | undefined
 
-  constructor (parts: NodeParts, swarms: Map<string, Swarm>) {
+  constructor (parts: NodeParts) {
     this.#parts = parts
-    this.#swarms = swarms
   }
 
   get peerId (): string {
@@ -71,16 +63,14 @@ class ModelswarmNode implements Node {
   }
 
   get sentBytes (): number {
-    let sum = this.#sentBefore
-    for (const swarm of this.#swarms.values()) sum += swarm.sentBytes
-    return sum
+    return this.#parts.swarms.sentBytes
   }
 
   async publish (path: string, options: PublishOptions = {}): Promise<PublishedModel> {
     checkKeys('publish', options, ['onProgress', 'signal'])
     return await this.#running(options.signal, async signal => {
       const { record, manifest } = await publish(path, { ...this.#parts, onProgress: options.onProgress, signal })
-      await this.#replaceSwarm(manifest.root, swarm => {
+      await this.#parts.swarms.replace(manifest.root, swarm => {
         const held = new Bitfield(manifest.blockCount)
         held.fill()
         const { open } = this.#parts.options
@@ -104,15 +94,19 @@ class ModelswarmNode implements Node {
     checkSeconds('pull', 'giveUpSeconds', options.giveUpSeconds)
     const parsed = parseLink(link)
     return await this.#running(options.signal, async signal => {
-      const swarm = await this.#swarmForPull(parsed.root)
+      const { swarms } = this.#parts
+      const swarm = await swarms.beginPull(parsed.root)
       const search = this.#parts.discovery.search(swarm)
+      let isComplete = false
       try {
         this.#addHints(swarm, parsed, options.peers ?? [])
         const matches = picomatch(options.include ?? '**', { dot: true })
         const parts = { ...this.#parts, swarm, search, addrs: this.addrs, include: (path: string) => matches(path) }
-        return await pull(parsed, dir, parts, { ...options, signal })
+        const pulled = await pull(parsed, dir, parts, { ...options, signal })
+        isComplete = true
+        return pulled
       } finally {
-        this.#pullingRoots.delete(swarm.root.toString())
+        await swarms.endPull(swarm, isComplete)
       }
     })
   }
@@ -120,7 +114,7 @@ class ModelswarmNode implements Node {
   async linger (root: string, options: LingerOptions): Promise<void> {
     checkKeys('linger', options, ['seconds', 'signal'])
     checkSeconds('linger', 'seconds', options.seconds)
-    const swarm = this.#swarms.get(parseLink(root).root.toString())
+    const swarm = this.#parts.swarms.get(parseLink(root).root)
     const { clock } = this.#parts
     const endAt = clock.now() + options.seconds * 1000
     await this.#running(options.signal, async signal => {
@@ -135,7 +129,7 @@ class ModelswarmNode implements Node {
   }
 
   swarm (root: string): SwarmState | undefined {
-    const swarm = this.#swarms.get(parseLink(root).root.toString())
+    const swarm = this.#parts.swarms.get(parseLink(root).root)
     if (swarm === undefined) return undefined
     const known = [...swarm.sessions.values()].flatMap(session => session.theirHoldings ?? [])
     const all = known.reduce((sum, holdings) => sum + holdings.length, 0)
@@ -174,7 +168,7 @@ class ModelswarmNode implements Node {
   async #stop (): Promise<void> {
     this.#parts.stopping.abort(new ModelswarmError('ERR_STOPPED', 'The node was stopped'))
     await Promise.allSettled(this.#work)
-    await Promise.all([...this.#swarms.values()].map(async swarm => { await swarm.stop() }))
+    await this.#parts.swarms.stop()
     await this.#parts.close()
   }
 
@@ -190,39 +184,6 @@ class ModelswarmNode implements Node {
     } finally {
       this.#work.delete(work)
     }
-  }
-
-  readonly #pullingRoots = new Set<string>()
-
-  async #swarmForPull (root: CID): Promise<Swarm> {
-    const key = root.toString()
-    if (this.#pullingRoots.has(key)) {
-      throw new ModelswarmError('ERR_TARGET_BUSY', `This node is pulling ${key} already; wait until it is done`,
-        { blockId: key })
-    }
-    this.#pullingRoots.add(key)
-    try {
-      const known = this.#swarms.get(key)
-      // A swarm that serves everything goes on: the pull then is a copy on this machine.
-      if (known?.held?.isFull === true) return known
-      return await this.#replaceSwarm(root, () => {})
-    } catch (err) {
-      this.#pullingRoots.delete(key)
-      throw err
-    }
-  }
-
-  async #replaceSwarm (root: CID, prepare: (swarm: Swarm) => void): Promise<Swarm> {
-    const older = this.#swarms.get(root.toString())
-    const swarm = this.#parts.newSwarm(root)
-    prepare(swarm)
-    this.#swarms.set(root.toString(), swarm)
-    if (older !== undefined) {
-      this.#parts.discovery.stopSearch(older)
-      await older.stop()
-      this.#sentBefore += older.sentBytes
-    }
-    return swarm
   }
 
   #addHints (swarm: Swarm, link: Link, peers: readonly string[]): void {

@@ -2,6 +2,7 @@ import { FileReaders } from '../files/reader.ts'
 import { generateKey, peerIdOf, startLibp2p } from './libp2p.ts'
 import { hashWorkers } from './hash-workers.ts'
 import { clock, hash } from './ports.ts'
+import { NodeSwarms } from './swarms.ts'
 import { takeIdentity } from '../store/identity.ts'
 import { openStore } from '../store/open-store.ts'
 import { Discovery } from '../swarm/discovery.ts'
@@ -23,6 +24,7 @@ export interface NodeParts extends ServeParts, SwarmParts {
   readonly hashMany: HashMany
   readonly libp2p: Libp2p
   readonly discovery: Discovery
+  readonly swarms: NodeSwarms
   /** Aborted by stop. */
   readonly stopping: AbortController
   newSwarm: (root: CID) => Swarm
@@ -30,16 +32,8 @@ export interface NodeParts extends ServeParts, SwarmParts {
   close: () => Promise<void>
 }
 
-/** How incoming sessions find the swarm of a root. */
-export interface OpenSwarms {
-  roots: () => Iterable<CID>
-  swarmOf: (root: CID) => Promise<Swarm | undefined>
-}
-
 /** Opens the state folder, then the network. What was opened before a failure is closed again. */
-export async function openNodeParts (
-  options: ResolvedNodeOptions, swarmsOf: (parts: NodeParts) => OpenSwarms
-): Promise<NodeParts> {
+export async function openNodeParts (options: ResolvedNodeOptions): Promise<NodeParts> {
   const closers: Array<() => Promise<unknown>> = []
   const close = async (): Promise<void> => {
     for (const closer of closers.splice(0).reverse()) await closer()
@@ -52,7 +46,7 @@ export async function openNodeParts (
     const { hashMany, close: closeWorkers } = hashWorkers()
     closers.push(closeWorkers)
     const libp2p = options.libp2p ?? await ownLibp2p(options, closers)
-    return await wire(options, { store, readers, hashMany, libp2p, closers, close }, swarmsOf)
+    return await wire(options, { store, readers, hashMany, libp2p, closers, close })
   } catch (err) {
     await close()
     throw err
@@ -77,14 +71,13 @@ async function ownLibp2p (options: ResolvedNodeOptions, closers: Array<() => Pro
 
 async function wire (
   options: ResolvedNodeOptions,
-  opened: Pick<NodeParts, 'store' | 'readers' | 'hashMany' | 'libp2p' | 'close'> & { closers: Array<() => Promise<unknown>> },
-  swarmsOf: (parts: NodeParts) => OpenSwarms
+  opened: Pick<NodeParts, 'store' | 'readers' | 'hashMany' | 'libp2p' | 'close'> & { closers: Array<() => Promise<unknown>> }
 ): Promise<NodeParts> {
   const { closers, libp2p, ...rest } = opened
   const random = Math.random
   const stopping = new AbortController()
   // The swarms need the parts and the parts need the swarms: incoming sessions wait until both are there.
-  const late: { swarms?: OpenSwarms } = {}
+  const late: { swarms?: NodeSwarms } = {}
   const reception = new Reception({
     ourId: libp2p.peerId.toString(),
     roots: () => late.swarms?.roots() ?? [],
@@ -104,8 +97,9 @@ async function wire (
     }
     return swarm
   }
-  const parts: NodeParts = { ...rest, options, hash, clock, random, libp2p, discovery, stopping, newSwarm }
-  late.swarms = swarmsOf(parts)
+  const swarms = new NodeSwarms({ ...rest, hash, newSwarm, discovery })
+  late.swarms = swarms
+  const parts: NodeParts = { ...rest, options, hash, clock, random, libp2p, discovery, swarms, stopping, newSwarm }
   await handleProtocols(libp2p, reception, closers)
   const onIdentify = (event: CustomEvent<{ peerId: PeerId }>): void => {
     discovery.onIdentified(event.detail.peerId.toString())

@@ -129,12 +129,16 @@ class StreamChannel implements Channel {
   }
 
   async close (): Promise<void> {
+    const stream = this.#stream
+    const signal = AbortSignal.timeout(CLOSE_MS)
     try {
-      await this.#stream.close({ signal: AbortSignal.timeout(CLOSE_MS) })
+      await stream.close({ signal })
+      // Our half is closed; the stream is gone when the other side has closed its own.
+      if (stream.status === 'open' || stream.status === 'closing') await ended(stream, signal)
+      this.#end(lost())
     } catch (err) {
       this.abort(err instanceof Error ? err : new Error('Stream did not close'))
     }
-    this.#end(lost())
   }
 
   abort (err: Error): void {
@@ -156,7 +160,22 @@ class StreamChannel implements Channel {
   }
 }
 
-const CLOSE_MS = 2000
+const CLOSE_MS = 1000
+
+/** Resolves with the stream's end, rejects when the signal is faster. */
+async function ended (stream: Stream, signal: AbortSignal): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  const onAbort = (): void => { reject(lost()) }
+  const onClose = (): void => { resolve() }
+  stream.addEventListener('close', onClose)
+  signal.addEventListener('abort', onAbort)
+  try {
+    await promise
+  } finally {
+    stream.removeEventListener('close', onClose)
+    signal.removeEventListener('abort', onAbort)
+  }
+}
 
 function lost (): ModelswarmError {
   return new ModelswarmError('ERR_PEER_LOST', 'The connection to the peer was lost')
