@@ -5,10 +5,10 @@ import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from '@
 import { identify } from '@libp2p/identify'
 import { mdns } from '@libp2p/mdns'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
-import { tcp } from '@libp2p/tcp'
 import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
 import { ModelswarmError } from '../errors.ts'
+import { corkedTcp } from './corked-tcp.ts'
 import { scopeOf } from '../swarm/address-scope.ts'
 import type { Libp2p } from '@libp2p/interface'
 
@@ -65,7 +65,7 @@ async function start (options: Libp2pOptions, listen: readonly string[]): Promis
   const node = await createLibp2p({
     privateKey: privateKeyFromProtobuf(options.key),
     addresses: { listen: [...listen], appendAnnounce: [...options.announce] },
-    transports: [tcp()],
+    transports: [corkedTcp()],
     connectionEncrypters: [noise()],
     streamMuxers: [yamux({ maxInboundStreams: 4096, maxOutboundStreams: 4096 })],
     services: { identify: identify() },
