@@ -1,0 +1,136 @@
+import { Mode } from '../wire/protocol.ts'
+import { SchedulerSource } from './scheduler-source.ts'
+import type { BlockStates } from './block-states.ts'
+import type { Bitfield } from '../model/bitfield.ts'
+
+export interface LedgerParts {
+  states: BlockStates
+  sizeOf: (block: number) => number
+  maxBlockBytes: number
+  budgetBytes: number
+}
+
+/**
+ * Who was asked for what: the sources of a pull, the blocks and bytes asked of each, and their sum, which never exceeds
+ * the budget (I3). Every movement of a block between sources goes through here, so that the sums and the states agree
+ * (I4). Decides nothing; marks sources dirty whose answer to "may it be asked for more?" may have changed.
+ */
+export class Ledger {
+  readonly states: BlockStates
+  readonly sources = new Map<string, SchedulerSource>()
+  readonly #sizeOf: (block: number) => number
+  readonly #maxBlockBytes: number
+  readonly #budgetBytes: number
+  #outstandingBytes = 0
+
+  constructor (parts: LedgerParts) {
+    this.states = parts.states
+    this.#sizeOf = parts.sizeOf
+    this.#maxBlockBytes = parts.maxBlockBytes
+    this.#budgetBytes = parts.budgetBytes
+  }
+
+  /** Bytes asked of all sources and not yet stored. */
+  get outstandingBytes (): number {
+    return this.#outstandingBytes
+  }
+
+  /** What may still be asked of all sources together. */
+  get roomBytes (): number {
+    return this.#budgetBytes - this.#outstandingBytes
+  }
+
+  add (id: string, cost: number, holdings: Bitfield, mode: Mode): void {
+    const source = new SchedulerSource(id, cost, holdings)
+    source.mode = mode
+    this.sources.set(id, source)
+  }
+
+  /** The source is gone: what it was asked for is missing again, unless another was asked too. */
+  remove (source: SchedulerSource): void {
+    for (const block of [...source.asked]) this.release(source, block)
+    this.#outstandingBytes -= source.outstandingBytes
+    this.sources.delete(source.id)
+    this.dirtyAll()
+  }
+
+  ask (source: SchedulerSource, blocks: readonly number[], now: number): void {
+    source.meter.onAsked(now)
+    for (const block of blocks) {
+      this.states.ask(block, source.id, now)
+      source.asked.add(block)
+      source.askedBytes += this.#sizeOf(block)
+      this.#outstandingBytes += this.#sizeOf(block)
+    }
+  }
+
+  /** A choosing publisher may send so many bytes more. */
+  grant (source: SchedulerSource, bytes: number, now: number): void {
+    source.wantGranted += bytes
+    this.#outstandingBytes += bytes
+    source.meter.onAsked(now)
+  }
+
+  /** What was granted ends at `upTo`, counted from the start. */
+  endGrants (source: SchedulerSource, upTo: number): void {
+    this.#outstandingBytes -= source.outstandingBytes
+    source.wantGranted = Math.max(source.wantUsed, Math.min(source.wantGranted, upTo))
+    this.#outstandingBytes += source.outstandingBytes
+    source.isDirty = true
+    this.#idleCheck(source)
+  }
+
+  /**
+   * The header of a block has come.
+   *
+   * @returns false when it was neither asked of this source nor covered by what it may choose, or is not missing
+   */
+  arriving (source: SchedulerSource, block: number, now: number): boolean {
+    const size = this.#sizeOf(block)
+    const isGranted = source.wantUsed + size <= source.wantGranted
+    if (source.asked.has(block)) {
+      // Asked for after the publisher's pass, while the very block it had chosen was on its way: this is that one.
+      if (isGranted && source.mode !== Mode.choosing) {
+        source.wantUsed += size
+        this.#outstandingBytes -= size
+      }
+      return true
+    }
+    if (!isGranted) return false
+    // Chosen by the publisher: moves from what was granted to what is asked, so the sum stays.
+    source.wantUsed += size
+    if (!this.states.missing.has(block)) {
+      this.#outstandingBytes -= size
+      source.isDirty = true
+      return false
+    }
+    source.asked.add(block)
+    source.askedBytes += size
+    this.states.ask(block, source.id, now)
+    return true
+  }
+
+  /** The source will not deliver this block: it is missing again unless another was asked too. */
+  release (source: SchedulerSource, block: number): void {
+    this.settle(source, block)
+    if (this.states.giveUp(block, source.id)) this.dirtyAll()
+  }
+
+  /** Nothing more is expected of this source for this block. */
+  settle (source: SchedulerSource, block: number): void {
+    if (!source.asked.delete(block)) return
+    source.askedBytes -= this.#sizeOf(block)
+    this.#outstandingBytes -= this.#sizeOf(block)
+    source.isDirty = true
+    this.#idleCheck(source)
+    if (this.roomBytes < this.#maxBlockBytes) this.dirtyAll()
+  }
+
+  dirtyAll (): void {
+    for (const source of this.sources.values()) source.isDirty = true
+  }
+
+  #idleCheck (source: SchedulerSource): void {
+    if (source.outstandingBytes === 0) source.meter.onIdle()
+  }
+}

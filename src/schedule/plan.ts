@@ -1,0 +1,226 @@
+import { ENDGAME_AFTER_MS, SILENT_SOURCE_MS, SPARE_GRACE_MS, SPARE_STEP_MS } from '../defaults.ts'
+import { Mode } from '../wire/protocol.ts'
+import { pick } from './picker.ts'
+import type { Availability } from './availability.ts'
+import type { Ledger } from './ledger.ts'
+import type { SchedulerSource } from './scheduler-source.ts'
+
+// The rules (SWARM-POLICY.md section 3), one method each:
+//   1  a source is asked for the rarest blocks it holds, up to its credit and the pull's budget (I3)
+//   2  a choosing publisher is granted bytes instead, and chooses
+//   3  a spare publisher is asked freely only for what nobody else holds, and for more the longer blocks are scarce
+//   4  a source silent for 5 s loses what it was asked; it is tried again after a pause that grows
+//   5  when nothing is missing any more, what is in flight too long is asked of a second holder, at most
+
+export type Action =
+  | { readonly type: 'request', readonly sourceId: string, readonly blocks: readonly number[] }
+  | { readonly type: 'cancel', readonly sourceId: string, readonly blocks: readonly number[] }
+  | { readonly type: 'want', readonly sourceId: string, readonly upTo: number }
+
+export interface PlanParts {
+  ledger: Ledger
+  availability: Availability
+  sizeOf: (block: number) => number
+  maxBlockBytes: number
+  random: () => number
+}
+
+const MAX_PAUSE_MS = 60_000
+const BLOCKS_PER_PLAN = 64
+
+/** Decides what is asked of whom next, from the ledger and the availability, and writes it into the ledger. Pure. */
+export class Plan {
+  readonly #ledger: Ledger
+  readonly #availability: Availability
+  readonly #sizeOf: (block: number) => number
+  readonly #maxBlockBytes: number
+  readonly #random: () => number
+  #actions: Action[] = []
+  /** Since when blocks have been missing that no open source had room for. */
+  #scarceSince: number | undefined
+  #wakeAt: number | undefined
+
+  constructor (parts: PlanParts) {
+    this.#ledger = parts.ledger
+    this.#availability = parts.availability
+    this.#sizeOf = parts.sizeOf
+    this.#maxBlockBytes = parts.maxBlockBytes
+    this.#random = parts.random
+  }
+
+  /** When `next` should be called again though nothing happened, in the clock's ms; undefined for never. */
+  get wakeAt (): number | undefined {
+    return this.#wakeAt
+  }
+
+  /** What to ask of whom now. */
+  next (now: number): Action[] {
+    this.#wakeAt = undefined
+    this.#dropSilent(now)
+    for (const source of this.#ledger.sources.values()) {
+      if (source.lookAgainAt <= now) source.isDirty = true
+      else if (source.lookAgainAt < Infinity) this.#wake(source.lookAgainAt)
+    }
+    const byCost = [...this.#ledger.sources.values()].filter(source => source.isDirty)
+    byCost.sort((a, b) => a.cost - b.cost || a.askedBytes - b.askedBytes)
+    for (const source of byCost) {
+      if (source.mode === Mode.open) this.#fill(source, now, BLOCKS_PER_PLAN)
+      else if (source.mode === Mode.choosing) this.#grant(source, now)
+    }
+    this.#fillSpare(now)
+    if (this.#ledger.states.missing.count === 0) this.#endgame(now)
+    const actions = this.#actions
+    this.#actions = []
+    return actions
+  }
+
+  /** Rule 1. */
+  #fill (source: SchedulerSource, now: number, most: number, leave?: (block: number) => boolean): void {
+    if (source.pausedUntil > now) {
+      this.#wake(source.pausedUntil)
+      return
+    }
+    source.lookAgainAt = Infinity
+    const credit = source.meter.creditBytes(this.#maxBlockBytes)
+    let room = Math.min(credit - source.outstandingBytes, this.#ledger.roomBytes)
+    // An idle source always gets one block, whatever its credit says.
+    if (source.outstandingBytes === 0 && this.#ledger.roomBytes > 0) {
+      room = Math.max(room, this.#maxBlockBytes)
+    }
+    const blocks = room <= 0
+      ? []
+      : pick({
+        holdings: source.holdings,
+        missing: this.#ledger.states.missing,
+        rarity: block => this.#availability.of(block),
+        sizeOf: this.#sizeOf,
+        budgetBytes: room,
+        most,
+        random: this.#random,
+        skip: block => leave?.(block) === true || (source.refused.size > 0 && this.#isRefused(source, block, now))
+      })
+    if (blocks.length < most) source.isDirty = false
+    if (blocks.length > 0) this.#ask(source, blocks, now)
+  }
+
+  /** Rule 2: keep what is granted at the credit, in steps large enough not to chatter. */
+  #grant (source: SchedulerSource, now: number): void {
+    source.isDirty = false
+    const credit = source.meter.creditBytes(this.#maxBlockBytes, true)
+    const open = source.wantGranted - source.wantUsed
+    const room = Math.min(credit - source.outstandingBytes, this.#ledger.roomBytes,
+      this.#ledger.states.missingBytes - open)
+    const step = Math.min(credit / 4, this.#ledger.states.missingBytes - open)
+    // A rest too small for any block must not stand for ever: with nothing on its way there is room for the largest.
+    const isFree = source.asked.size === 0 && this.#ledger.roomBytes > 0
+    const least = isFree ? Math.min(this.#maxBlockBytes, this.#ledger.states.missingBytes) - open : 0
+    if (least <= 0 && (room <= 0 || room < step)) return
+    this.#ledger.grant(source, Math.ceil(Math.max(room, least)), now)
+    this.#actions.push({ type: 'want', sourceId: source.id, upTo: source.wantGranted })
+  }
+
+  /** Rule 3. */
+  #fillSpare (now: number): void {
+    const spares = [...this.#ledger.sources.values()].filter(source => source.mode === Mode.spare)
+    if (this.#ledger.states.missing.count === 0 || spares.length === 0) {
+      this.#scarceSince = undefined
+      return
+    }
+    this.#scarceSince ??= now
+    for (const source of spares) {
+      // A spare publisher has seen every block in other hands: the peer exchange that names them gets its time. What
+      // nobody else holds after that is asked for freely.
+      source.spareSince ??= now
+      const freeAt = source.spareSince + SPARE_GRACE_MS
+      if (freeAt > now) this.#wake(freeAt)
+      // Looks at every missing block when there is nothing for it: only after something changed, not at every plan.
+      else if (source.isDirty) {
+        this.#fill(source, now, BLOCKS_PER_PLAN, block => this.#availability.of(block) > spares.length)
+      }
+      // What others hold too, but have had no room for: the longer that lasts, the more of it, so that a short tail
+      // costs nothing and a publisher much faster than the swarm is not left idle.
+      // The grain of salt keeps a wake-up at the very moment from coming again and again for the last bit of a float.
+      const allowed = Math.floor((now - this.#scarceSince) / SPARE_STEP_MS + 1e-6)
+      if (source.asked.size < allowed) this.#fill(source, now, Math.min(allowed - source.asked.size, BLOCKS_PER_PLAN))
+      this.#wake(this.#scarceSince + (allowed + 1) * SPARE_STEP_MS)
+    }
+  }
+
+  /** Rule 4. */
+  #dropSilent (now: number): void {
+    for (const source of this.#ledger.sources.values()) {
+      const isComing = source.mode !== Mode.choosing && source.wantGranted > source.wantUsed
+      if (source.asked.size === 0 && !isComing) continue
+      const silentAt = source.meter.lastBytesAt + SILENT_SOURCE_MS
+      if (silentAt > now) {
+        this.#wake(silentAt)
+        continue
+      }
+      // What it said it had chosen before its pass ended is not coming.
+      if (isComing) this.#ledger.endGrants(source, source.wantUsed)
+      const { inFlight } = this.#ledger.states
+      const waiting = [...source.asked].filter(block => inFlight.get(block)?.storingFrom !== source.id)
+      if (waiting.length === 0) continue
+      for (const block of waiting) this.#ledger.release(source, block)
+      this.#actions.push({ type: 'cancel', sourceId: source.id, blocks: waiting })
+      source.meter.onFailed()
+      source.pausedUntil = now + Math.min(SILENT_SOURCE_MS * 2 ** source.silences++, MAX_PAUSE_MS)
+      source.isDirty = true
+      this.#wake(source.pausedUntil)
+    }
+  }
+
+  /** Rule 5. */
+  #endgame (now: number): void {
+    for (const flight of this.#ledger.states.inFlight.values()) {
+      const first = flight.asked[0]
+      if (first === undefined || flight.asked.length > 1 || flight.storingFrom !== undefined) continue
+      const owner = this.#ledger.sources.get(first.sourceId)
+      const readyAt = first.since + (owner?.meter.rttMs ?? 0) + ENDGAME_AFTER_MS
+      if (readyAt > now) {
+        this.#wake(readyAt)
+        continue
+      }
+      // The second request counts as much as the first one (I3).
+      const hasRoom = this.#ledger.roomBytes > 0
+      const rival = hasRoom ? this.#idleHolder(flight.block, first.sourceId, now) : undefined
+      if (rival !== undefined) this.#ask(rival, [flight.block], now)
+      else this.#wake(now + ENDGAME_AFTER_MS)
+    }
+  }
+
+  #idleHolder (block: number, notId: string, now: number): SchedulerSource | undefined {
+    let best: SchedulerSource | undefined
+    for (const source of this.#ledger.sources.values()) {
+      if (source.id === notId || source.outstandingBytes > 0 || source.pausedUntil > now) continue
+      if (source.mode !== Mode.open && source.mode !== Mode.spare) continue
+      if (!source.holdings.has(block) || this.#isRefused(source, block, now)) continue
+      if (best === undefined || source.mode < best.mode || source.meter.rateBytesPerSec > best.meter.rateBytesPerSec) {
+        best = source
+      }
+    }
+    return best
+  }
+
+  #ask (source: SchedulerSource, blocks: readonly number[], now: number): void {
+    this.#ledger.ask(source, blocks, now)
+    this.#actions.push({ type: 'request', sourceId: source.id, blocks })
+    this.#wake(source.meter.lastBytesAt + SILENT_SOURCE_MS)
+  }
+
+  #isRefused (source: SchedulerSource, block: number, now: number): boolean {
+    const retryAt = source.refused.get(block)
+    if (retryAt === undefined) return false
+    if (retryAt > now) {
+      source.lookAgainAt = Math.min(source.lookAgainAt, retryAt)
+      this.#wake(retryAt)
+      return true
+    }
+    source.refused.delete(block)
+    return false
+  }
+
+  #wake (at: number): void {
+    if (this.#wakeAt === undefined || at < this.#wakeAt) this.#wakeAt = at
+  }
+}
