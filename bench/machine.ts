@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { availableParallelism, cpus, loadavg, totalmem } from 'node:os'
 import { GIB } from './bench.ts'
 import type { Values } from './bench.ts'
@@ -17,4 +18,15 @@ export function machineFacts (): Values {
 /** Processes that wanted a core, averaged over the last minute: above a half, others disturb the figures. */
 export function load (): number {
   return Math.round((loadavg()[0] ?? 0) * 100) / 100
+}
+
+/** Clock ticks of Linux a second, as /proc counts them. */
+const TICKS_PER_SEC = 100
+
+/** CPU seconds that all processes of this machine have used since it started; undefined where nothing tells. */
+export function busySeconds (): number | undefined {
+  if (process.platform !== 'linux') return undefined
+  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0] =
+    readFileSync('/proc/stat', 'latin1').split('\n', 1)[0]?.trim().split(/\s+/).slice(1).map(Number) ?? []
+  return (user + nice + system + irq + softirq) / TICKS_PER_SEC
 }

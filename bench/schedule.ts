@@ -8,6 +8,8 @@ import type { BenchOptions, BenchResult, Table, Values } from './bench.ts'
 
 const BLOCK_COUNTS = [1000, 10_000, 100_000]
 const PEER_COUNTS = [10, 50, 200]
+const WARM_UP_BLOCKS = 20_000
+const WARM_UP_PEERS = 20
 const BLOCK_BYTES = 64 * 1024
 /** Virtual time that a block takes to come: 400 MB/s in all. */
 const BLOCK_MS = BLOCK_BYTES / 400_000
@@ -15,8 +17,8 @@ const BLOCK_MS = BLOCK_BYTES / 400_000
 const LIMIT_MS = 20_000
 /** Turns between two looks at the real clock. */
 const STRIDE = 256
-/** Of blocks times peers, which grow two thousandfold from the smallest case to the largest. */
-const MAX_GROWTH = 50
+/** While blocks times peers grow two thousandfold from the smallest case to the largest. */
+const MAX_GROWTH = 4
 
 /** Who holds what in a case. */
 interface Scene {
@@ -43,6 +45,8 @@ export async function schedule ({ note, signal }: BenchOptions): Promise<BenchRe
   const growths: number[] = []
   for (const scene of SCENES) {
     note(scene.title)
+    // the first cases would be slower by what compiling costs
+    drive(scene, WARM_UP_BLOCKS, WARM_UP_PEERS)
     const rows: Values[] = []
     const costs: number[] = []
     for (const blocks of BLOCK_COUNTS) {

@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { GIB, judge, median, MIB } from './bench.ts'
 import { numberOf, textOf } from './child.ts'
+import { busySeconds } from './machine.ts'
 import { selfTimes } from './profile.ts'
 import type { BenchOptions, BenchResult, Column, Table } from './bench.ts'
 import type { Child } from './child.ts'
@@ -14,7 +15,8 @@ const COLUMNS: Column[] = [
   { key: 'receiveCpu', title: 'receiver CPU s/GiB' },
   { key: 'cpu', title: 'both' },
   { key: 'sendPeakMib', title: 'sender peak MiB', digits: 0 },
-  { key: 'receivePeakMib', title: 'receiver peak MiB', digits: 0 }
+  { key: 'receivePeakMib', title: 'receiver peak MiB', digits: 0 },
+  { key: 'othersCores', title: 'cores that others used' }
 ]
 
 /** One transfer between two processes, measured once. */
@@ -27,6 +29,8 @@ export interface Transfer {
   /** Since the process started: for a seeder publishing included. */
   sendPeakMib: number
   receivePeakMib: number
+  /** Cores that all other processes of the machine used meanwhile: above 0.2 or so the other figures mean little. */
+  othersCores: number
 }
 
 /**
@@ -59,7 +63,8 @@ export async function transfer (options: BenchOptions): Promise<BenchResult> {
     receiveCpu: of(i, 'receiveCpu'),
     cpu: of(i, 'sendCpu') + of(i, 'receiveCpu'),
     sendPeakMib: of(i, 'sendPeakMib'),
-    receivePeakMib: of(i, 'receivePeakMib')
+    receivePeakMib: of(i, 'receivePeakMib'),
+    othersCores: of(i, 'othersCores')
   }))
   const tables: Table[] = [
     { title: `${(bytes / GIB).toFixed(2)} GiB over loopback, medians of ${runs}`, columns: COLUMNS, rows }
@@ -118,14 +123,19 @@ async function hashOnce ({ start }: BenchOptions, path: string): Promise<Transfe
 /** What both ends spend while the second one does its part. */
 async function both ([sender, receiver]: [Child, Child], act: () => ReturnType<Child['ask']>): Promise<Transfer> {
   await Promise.all([sender.ask('mark'), receiver.ask('mark')])
+  const before = busySeconds()
   const reply = await act()
+  const after = busySeconds()
   const [sent, received] = await Promise.all([sender.ask('usage'), receiver.ask('usage')])
   const bytes = numberOf(reply, 'bytes')
+  const seconds = numberOf(reply, 'seconds')
+  const ours = numberOf(received, 'cpuSeconds') + (sender === receiver ? 0 : numberOf(sent, 'cpuSeconds'))
   return {
-    rate: bytes / numberOf(reply, 'seconds'),
+    rate: bytes / seconds,
     sendCpu: numberOf(sent, 'cpuSeconds') * GIB / bytes,
     receiveCpu: numberOf(received, 'cpuSeconds') * GIB / bytes,
     sendPeakMib: numberOf(sent, 'peakRssBytes') / MIB,
-    receivePeakMib: numberOf(received, 'peakRssBytes') / MIB
+    receivePeakMib: numberOf(received, 'peakRssBytes') / MIB,
+    othersCores: before === undefined || after === undefined ? NaN : Math.max(0, (after - before - ours) / seconds)
   }
 }

@@ -109,6 +109,12 @@ async function wire (
   }
   libp2p.addEventListener('peer:identify', onIdentify)
   libp2p.addEventListener('peer:discovery', onDiscovery)
+  if (options.mdns) {
+    // Who answered while we started was told of before anybody listened.
+    for (const { id, addresses } of await libp2p.peerStore.all()) {
+      discovery.onPeer(id.toString(), addresses.map(({ multiaddr }) => multiaddr.toString()))
+    }
+  }
   closers.push(async () => {
     libp2p.removeEventListener('peer:identify', onIdentify)
     libp2p.removeEventListener('peer:discovery', onDiscovery)

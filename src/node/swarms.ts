@@ -14,7 +14,7 @@ export interface NodeSwarmsParts extends ServeParts {
 export class NodeSwarms {
   readonly #swarms = new Map<string, Swarm>()
   readonly #parts: NodeSwarmsParts
-  readonly #opening = new Map<string, Promise<Swarm | undefined>>()
+  readonly #loading = new Set<Promise<void>>()
   readonly #pulling = new Set<string>()
   /** Payload sent by swarms that are no more. */
   #sentBefore = 0
@@ -42,14 +42,22 @@ export class NodeSwarms {
     }
   }
 
-  /** The swarm of a root, opened from the state folder when nobody has asked for it before. */
+  /**
+   * The swarm of a root; opened from the state folder when nobody has asked for it before. It can say hello at once:
+   * its tree, which takes a second for a million blocks, is read meanwhile.
+   */
   async swarmOf (root: CID): Promise<Swarm | undefined> {
-    const key = root.toString()
-    const known = this.#swarms.get(key)
+    const known = this.get(root)
     if (known !== undefined) return known
-    const opening = this.#opening.get(key) ?? this.#open(root).finally(() => { this.#opening.delete(key) })
-    this.#opening.set(key, opening)
-    return await opening
+    if (!this.#parts.store.nodes.hasNode(root)) return undefined
+    const swarm = this.#parts.newSwarm(root)
+    this.#swarms.set(root.toString(), swarm)
+    const loading = this.#load(swarm).catch(async (err: unknown) => {
+      swarm.events.onNote?.(`Cannot serve ${root}: ${err instanceof Error ? err.message : 'its tree cannot be read'}`)
+      await this.#drop(swarm)
+    }).finally(() => { this.#loading.delete(loading) })
+    this.#loading.add(loading)
+    return swarm
   }
 
   /** A new swarm takes the place of the one there is, whose sessions end. */
@@ -88,12 +96,12 @@ export class NodeSwarms {
     this.#pulling.delete(swarm.root.toString())
     this.#parts.discovery.stopSearch(swarm)
     if (isComplete || swarm.held?.isFull === true) return
-    if (this.get(swarm.root) === swarm) this.#swarms.delete(swarm.root.toString())
-    await this.#retire(swarm)
+    await this.#drop(swarm)
   }
 
   async stop (): Promise<void> {
     await Promise.all([...this.#swarms.values()].map(async swarm => { await swarm.stop() }))
+    await Promise.all(this.#loading)
   }
 
   async #retire (swarm: Swarm): Promise<void> {
@@ -102,17 +110,18 @@ export class NodeSwarms {
     this.#sentBefore += swarm.sentBytes
   }
 
-  async #open (root: CID): Promise<Swarm | undefined> {
+  async #drop (swarm: Swarm): Promise<void> {
+    if (this.get(swarm.root) === swarm) this.#swarms.delete(swarm.root.toString())
+    await this.#retire(swarm)
+  }
+
+  async #load (swarm: Swarm): Promise<void> {
     const parts = this.#parts
-    const records = parts.store.models.get(root.toString())
-    const manifest = await knownManifest(root, parts)
-    if (manifest === undefined) return undefined
+    const records = parts.store.models.get(swarm.root.toString())
+    const manifest = await knownManifest(swarm.root, parts)
+    if (manifest === undefined) return await this.#drop(swarm)
     const held = await heldBlocks(manifest, records)
-    const known = this.get(root)
-    if (known !== undefined) return known
-    const swarm = parts.newSwarm(root)
-    swarm.setContent(manifest, held, recordAccess(manifest, records, parts))
-    this.#swarms.set(root.toString(), swarm)
-    return swarm
+    // A pull or a publication may have taken its place meanwhile.
+    if (this.get(swarm.root) === swarm) swarm.setContent(manifest, held, recordAccess(manifest, records, parts))
   }
 }

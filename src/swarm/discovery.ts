@@ -25,6 +25,7 @@ export interface DiscoveryParts {
 
 /** A newcomer dials those it is told of at once; those who are told of a newcomer give it this time to dial them. */
 const NEWCOMER_MS = 3000
+const MAX_NEARBY = 256
 /** How many of those connected are told of a newcomer. */
 const TOLD_OF_NEWCOMER = 8
 
@@ -32,6 +33,8 @@ const TOLD_OF_NEWCOMER = 8
 export class Discovery {
   readonly #parts: DiscoveryParts
   readonly #searches = new Map<Swarm, Search>()
+  /** Peers seen on this network: libp2p tells of each once, perhaps before anything is looked for. */
+  readonly #nearby = new Map<string, readonly string[]>()
   /** Sessions whose peer has not been identified yet: nothing signed is known of it to pass on. */
   readonly #unidentified = new Map<Session, Swarm>()
 
@@ -57,8 +60,11 @@ export class Discovery {
 
   /** Looks for peers of this swarm until `stop`. */
   search (swarm: Swarm): Search {
-    const search = this.#searches.get(swarm) ?? new Search(swarm, this.#parts)
+    const known = this.#searches.get(swarm)
+    if (known !== undefined) return known
+    const search = new Search(swarm, this.#parts)
     this.#searches.set(swarm, search)
+    for (const [peerId, addrs] of this.#nearby) search.add({ peerId, addrs, isHint: false })
     return search
   }
 
@@ -69,6 +75,7 @@ export class Discovery {
 
   /** Somebody is on this network (mDNS): asked about every model that is being looked for. */
   onPeer (peerId: string, addrs: readonly string[]): void {
+    if (this.#nearby.size < MAX_NEARBY || this.#nearby.has(peerId)) this.#nearby.set(peerId, addrs)
     for (const search of this.#searches.values()) search.add({ peerId, addrs, isHint: false })
   }
 

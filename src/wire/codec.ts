@@ -48,8 +48,8 @@ function toFrame (message: Message): Frame {
     case 'attach': return { attach: { token: message.token } }
     case 'holdings': return { holdings: message }
     case 'have': return { have: { indexes: [...message.indexes] } }
-    case 'want': return { want: { upTo: BigInt(message.upTo) } }
-    case 'mode': return { mode: { mode: message.mode, given: BigInt(message.given) } }
+    case 'want': return { want: { upTo: message.upTo } }
+    case 'mode': return { mode: { mode: message.mode, given: message.given } }
     case 'request':
       return { request: { indexes: [...message.indexes], cids: [...message.cids], encodings: [], bases: [] } }
     case 'block':
@@ -140,9 +140,7 @@ function copy (bytes: Uint8Array, most: number): Uint8Array {
   return new Uint8Array(bytes)
 }
 
-function toSafeNumber (value: bigint): number {
-  if (value > BigInt(Number.MAX_SAFE_INTEGER)) {
-    throw new ModelswarmError('ERR_BAD_FRAME', `Number ${value} is beyond 2^53-1`)
-  }
-  return Number(value)
+function toSafeNumber (value: number): number {
+  if (!Number.isSafeInteger(value)) throw new ModelswarmError('ERR_BAD_FRAME', 'A number of the frame is beyond 2^53-1')
+  return value
 }

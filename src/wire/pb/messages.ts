@@ -373,7 +373,7 @@ export namespace Frame {
 
   export interface FrameWantUpToFieldEvent {
     field: '$.want.upTo'
-    value: bigint
+    value: number
   }
 
   export interface FrameModeModeFieldEvent {
@@ -383,7 +383,7 @@ export namespace Frame {
 
   export interface FrameModeGivenFieldEvent {
     field: '$.mode.given'
-    value: bigint
+    value: number
   }
 
   export interface FrameRequestIndexesFieldEvent {
@@ -465,13 +465,13 @@ export namespace Frame {
 
   export interface FrameRejectSpansOffsetFieldEvent {
     field: '$.reject.spans[].offset'
-    value: bigint
+    value: number
     index: number
   }
 
   export interface FrameRejectSpansBytesFieldEvent {
     field: '$.reject.spans[].bytes'
-    value: bigint
+    value: number
     index: number
   }
 
@@ -1128,7 +1128,7 @@ export namespace Have {
 }
 
 export interface Want {
-  upTo: bigint
+  upTo: number
 }
 
 export namespace Want {
@@ -1141,9 +1141,9 @@ export namespace Want {
           w.fork()
         }
 
-        if ((obj.upTo != null && obj.upTo !== 0n)) {
+        if ((obj.upTo != null && obj.upTo !== 0)) {
           w.uint32(8)
-          w.uint64(obj.upTo)
+          w.uint64Number(obj.upTo)
         }
 
         if (opts.lengthDelimited !== false) {
@@ -1151,7 +1151,7 @@ export namespace Want {
         }
       }, (reader, length, opts = {}) => {
         const obj: any = {
-          upTo: 0n
+          upTo: 0
         }
 
         const end = length == null ? reader.len : reader.pos + length
@@ -1161,7 +1161,7 @@ export namespace Want {
 
           switch (tag >>> 3) {
             case 1: {
-              obj.upTo = reader.uint64()
+              obj.upTo = reader.uint64Number()
               break
             }
             default: {
@@ -1182,7 +1182,7 @@ export namespace Want {
             case 1: {
               yield {
                 field: `${prefix}.upTo`,
-                value: reader.uint64()
+                value: reader.uint64Number()
               }
               break
             }
@@ -1200,7 +1200,7 @@ export namespace Want {
 
   export interface WantUpToFieldEvent {
     field: '$.upTo'
-    value: bigint
+    value: number
   }
 
   export function encode (obj: Partial<Want>): Uint8Array {
@@ -1218,7 +1218,7 @@ export namespace Want {
 
 export interface Mode {
   mode: number
-  given: bigint
+  given: number
 }
 
 export namespace Mode {
@@ -1236,9 +1236,9 @@ export namespace Mode {
           w.uint32(obj.mode)
         }
 
-        if ((obj.given != null && obj.given !== 0n)) {
+        if ((obj.given != null && obj.given !== 0)) {
           w.uint32(16)
-          w.uint64(obj.given)
+          w.uint64Number(obj.given)
         }
 
         if (opts.lengthDelimited !== false) {
@@ -1247,7 +1247,7 @@ export namespace Mode {
       }, (reader, length, opts = {}) => {
         const obj: any = {
           mode: 0,
-          given: 0n
+          given: 0
         }
 
         const end = length == null ? reader.len : reader.pos + length
@@ -1261,7 +1261,7 @@ export namespace Mode {
               break
             }
             case 2: {
-              obj.given = reader.uint64()
+              obj.given = reader.uint64Number()
               break
             }
             default: {
@@ -1289,7 +1289,7 @@ export namespace Mode {
             case 2: {
               yield {
                 field: `${prefix}.given`,
-                value: reader.uint64()
+                value: reader.uint64Number()
               }
               break
             }
@@ -1312,7 +1312,7 @@ export namespace Mode {
 
   export interface ModeGivenFieldEvent {
     field: '$.given'
-    value: bigint
+    value: number
   }
 
   export function encode (obj: Partial<Mode>): Uint8Array {
@@ -1960,13 +1960,13 @@ export namespace Reject {
 
   export interface RejectSpansOffsetFieldEvent {
     field: '$.spans[].offset'
-    value: bigint
+    value: number
     index: number
   }
 
   export interface RejectSpansBytesFieldEvent {
     field: '$.spans[].bytes'
-    value: bigint
+    value: number
     index: number
   }
 
@@ -1985,8 +1985,8 @@ export namespace Reject {
 
 export interface OriginSpan {
   origin: number
-  offset: bigint
-  bytes: bigint
+  offset: number
+  bytes: number
 }
 
 export namespace OriginSpan {
@@ -2004,14 +2004,14 @@ export namespace OriginSpan {
           w.uint32(obj.origin)
         }
 
-        if ((obj.offset != null && obj.offset !== 0n)) {
+        if ((obj.offset != null && obj.offset !== 0)) {
           w.uint32(16)
-          w.uint64(obj.offset)
+          w.uint64Number(obj.offset)
         }
 
-        if ((obj.bytes != null && obj.bytes !== 0n)) {
+        if ((obj.bytes != null && obj.bytes !== 0)) {
           w.uint32(24)
-          w.uint64(obj.bytes)
+          w.uint64Number(obj.bytes)
         }
 
         if (opts.lengthDelimited !== false) {
@@ -2020,8 +2020,8 @@ export namespace OriginSpan {
       }, (reader, length, opts = {}) => {
         const obj: any = {
           origin: 0,
-          offset: 0n,
-          bytes: 0n
+          offset: 0,
+          bytes: 0
         }
 
         const end = length == null ? reader.len : reader.pos + length
@@ -2035,11 +2035,11 @@ export namespace OriginSpan {
               break
             }
             case 2: {
-              obj.offset = reader.uint64()
+              obj.offset = reader.uint64Number()
               break
             }
             case 3: {
-              obj.bytes = reader.uint64()
+              obj.bytes = reader.uint64Number()
               break
             }
             default: {
@@ -2067,14 +2067,14 @@ export namespace OriginSpan {
             case 2: {
               yield {
                 field: `${prefix}.offset`,
-                value: reader.uint64()
+                value: reader.uint64Number()
               }
               break
             }
             case 3: {
               yield {
                 field: `${prefix}.bytes`,
-                value: reader.uint64()
+                value: reader.uint64Number()
               }
               break
             }
@@ -2097,12 +2097,12 @@ export namespace OriginSpan {
 
   export interface OriginSpanOffsetFieldEvent {
     field: '$.offset'
-    value: bigint
+    value: number
   }
 
   export interface OriginSpanBytesFieldEvent {
     field: '$.bytes'
-    value: bigint
+    value: number
   }
 
   export function encode (obj: Partial<OriginSpan>): Uint8Array {
