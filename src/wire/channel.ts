@@ -176,7 +176,8 @@ function isWindowed (stream: object): stream is WindowedStream {
 }
 
 /**
- * yamux 8 answers every data frame with a window update, an encrypted message and a system call each on both sides. Half
+ * yamux 8 answers every data frame with a window update, an encrypted message and a system call each on both sides.
+ * Half
  * a window is soon enough: it opens before the other half is used up. Leaves any other muxer's stream alone.
  */
 function updateWindowByHalves (stream: Stream): void {
