@@ -1,6 +1,6 @@
 import { ModelswarmError } from '../errors.ts'
 import { DIGEST_BYTES, digestOfCid } from './block-id.ts'
-import { ManifestBuilder } from './manifest.ts'
+import { ManifestBuilder } from './manifest-builder.ts'
 import { compareNames } from './name-order.ts'
 import { LINK_NODE, LINK_WRAPPED } from './read-node.ts'
 import { checkName } from './safe-name.ts'

@@ -6,14 +6,6 @@ import type { FileNode, FolderNode, LeafNode, TreeNode } from './read-node.ts'
 export class NodeMap {
   readonly #nodes = new Map<string, TreeNode>()
 
-  get size (): number {
-    return this.#nodes.size
-  }
-
-  has (digest: Uint8Array): boolean {
-    return this.#nodes.has(keyOf(digest))
-  }
-
   set (digest: Uint8Array, node: TreeNode): void {
     this.#nodes.set(keyOf(digest), node)
   }

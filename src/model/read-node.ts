@@ -84,7 +84,7 @@ export function readNode (digest: Uint8Array, bytes: Uint8Array): TreeNode {
 type Link = PBNode['Links'][number]
 
 function entryOf (link: Link, name: string, at: NodeFault): FolderEntry {
-  const digest = at.linkDigest(link.Hash)
+  const digest = copyOf(at.linkDigest(link.Hash))
   const treeBytes = link.Tsize
   if (link.Hash.code === DAG_PB_CODEC) return { name, digest, treeBytes, rawBytes: undefined }
   if (treeBytes === undefined) throw at.fault('ERR_BAD_TREE', 'links to a raw block without its size')
@@ -109,7 +109,7 @@ function readShard (node: PBNode, unixfs: UnixFS, at: NodeFault): FolderNode {
     if (label.length > prefixChars) {
       entries.push(entryOf(link, label.slice(prefixChars), at))
     } else {
-      const digest = at.linkDigest(link.Hash)
+      const digest = copyOf(at.linkDigest(link.Hash))
       if (link.Hash.code !== DAG_PB_CODEC) throw at.fault('ERR_BAD_TREE', 'is a HAMT folder with a raw block as shard')
       shards.push(digest)
     }
@@ -121,7 +121,7 @@ function readLeaf (digest: Uint8Array, bytes: Uint8Array, unixfs: UnixFS): LeafN
   const sizeBytes = unixfs.data?.byteLength ?? 0
   // a file without bytes has no block, so nothing of it has to be re-made: a mode or a time does no harm
   if (sizeBytes > 0) unwrapLeaf(bytes)
-  return { kind: 'leaf', digest: digest.slice(), sizeBytes }
+  return { kind: 'leaf', digest: copyOf(digest), sizeBytes }
 }
 
 function readFile (node: PBNode, unixfs: UnixFS, at: NodeFault): FileNode {
@@ -168,6 +168,11 @@ function linkKind (link: Link, size: number, at: NodeFault): number {
   return size > 0 && size <= TREE_LIMITS.leafBytes && link.Tsize === wrappedBytes(size) ? LINK_WRAPPED : LINK_NODE
 }
 
+/** A digest of its own memory: `slice` of a Buffer is a view, and would keep the whole node alive. */
+function copyOf (digest: Uint8Array): Uint8Array {
+  return new Uint8Array(digest)
+}
+
 /** Makes the errors about one node. */
 class NodeFault {
   readonly #digest: Uint8Array
@@ -189,6 +194,7 @@ class NodeFault {
     }
   }
 
+  /** A view into the node. */
   linkDigest (cid: CID): Uint8Array {
     if (cid.multihash.code === 0) throw this.fault('ERR_UNSUPPORTED_TREE', 'links to a block inside its own CID')
     if (cid.code !== RAW_CODEC && cid.code !== DAG_PB_CODEC) {

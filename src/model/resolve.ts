@@ -1,7 +1,7 @@
 import { ModelswarmError } from '../errors.ts'
 import { cidOfDigest, DAG_PB_CODEC, DIGEST_BYTES, digestOfCid, RAW_CODEC } from './block-id.ts'
 import { emitManifest } from './emit-manifest.ts'
-import { ManifestBuilder } from './manifest.ts'
+import { ManifestBuilder } from './manifest-builder.ts'
 import { measureTree } from './measure-tree.ts'
 import { keyOf, NodeMap } from './node-map.ts'
 import { LINK_NODE, readNode } from './read-node.ts'

@@ -1,6 +1,6 @@
 import { ModelswarmError } from '../errors.ts'
 import type { Target } from '../files/open-target.ts'
-import type { Search } from '../swarm/discovery.ts'
+import type { Search } from '../swarm/search.ts'
 import type { Swarm } from '../swarm/swarm.ts'
 
 const SHOWN = 3

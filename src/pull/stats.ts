@@ -38,7 +38,7 @@ export class PullStats {
   }
 
   progress (now: {
-    root: string, bytes: number, total: number, peers: number, seeders: number, receivedBytes: number, sentBytes: number
+    root: string, bytes: number, total: number, peers: number, seeders: number, sentBytes: number
   }): PullProgress {
     const { root, bytes, total, peers, seeders } = now
     const at = this.#clock.now()

@@ -1,9 +1,10 @@
 import { isModelswarmError, ModelswarmError } from '../errors.ts'
-import { IDENTITY_ENCODING } from '../wire/protocol.ts'
+import { IDENTITY_ENCODING, RejectReason } from '../wire/protocol.ts'
 import type { Clock, WriteBlock } from './ports.ts'
 import type { Session } from './session.ts'
+import type { Bitfield } from '../model/bitfield.ts'
 import type { Action, Scheduler } from '../schedule/scheduler.ts'
-import type { BlockMessage } from '../wire/messages.ts'
+import type { BlockMessage, RejectMessage } from '../wire/messages.ts'
 
 export interface DownloaderParts {
   scheduler: Scheduler
@@ -24,8 +25,8 @@ export interface DownloaderParts {
 }
 
 /**
- * The acting half of a pull: sends what the scheduler plans, and takes blocks through verify and write. Blame follows
- * I5: bad bytes are the peer's, a failed write is ours.
+ * The pulling half of a swarm, there while a pull runs: tells the scheduler what sessions say, sends what it plans, and
+ * takes blocks through verify and write. Blame follows I5: bad bytes are the peer's, a failed write is ours.
  */
 export class Downloader {
   readonly #parts: DownloaderParts
@@ -50,6 +51,49 @@ export class Downloader {
   stop (): void {
     this.#isStopped = true
     this.#cancelWake()
+  }
+
+  /** A session becomes a source. The scheduler keeps its holdings: the very same bitfield. */
+  join (session: Session, holdings: Bitfield): void {
+    session.beginGrants()
+    this.#parts.scheduler.addSource(session.peerId, holdings, session.theirMode)
+    this.plan()
+  }
+
+  leave (session: Session): void {
+    this.#parts.scheduler.removeSource(session.peerId)
+    this.plan()
+  }
+
+  /** A peer announced a block; true when its holdings are the scheduler's, which has set the bit. Plans nothing yet. */
+  onHave (session: Session, block: number): boolean {
+    const { scheduler } = this.#parts
+    if (!scheduler.sources.has(session.peerId)) return false
+    scheduler.onHave(session.peerId, block)
+    return true
+  }
+
+  onMode (session: Session, given: number): void {
+    this.#parts.scheduler.onMode(session.peerId, session.theirMode, given)
+    this.plan()
+  }
+
+  onReject (session: Session, reject: RejectMessage): void {
+    const { scheduler, clock } = this.#parts
+    const retryAt = clock.now() + Math.max(MIN_RETRY_MS, reject.retryAfterMs)
+    scheduler.onRefused(session.peerId, reject.indexes, retryAt)
+    if (reject.reason === RejectReason.notHeld) {
+      for (const block of reject.indexes) scheduler.onNotHeld(session.peerId, block)
+    }
+    this.plan()
+  }
+
+  onBytes (session: Session, bytes: number): void {
+    this.#parts.scheduler.onBytes(session.peerId, bytes, this.#parts.clock.now())
+  }
+
+  onRoundTrip (session: Session, ms: number): void {
+    this.#parts.scheduler.onRoundTrip(session.peerId, ms)
   }
 
   onBlockStart (session: Session, block: BlockMessage): boolean {
@@ -110,3 +154,5 @@ export class Downloader {
     }
   }
 }
+
+const MIN_RETRY_MS = 100

@@ -1,10 +1,17 @@
 import { Bitfield } from '../model/bitfield.ts'
+import type { Session } from './session.ts'
 
 /** A peer as the giver sees it. */
 export interface Receiver {
   readonly id: string
   readonly holdings: Bitfield
   readonly unwanted: Bitfield | undefined
+}
+
+/** The peer of a session as the giver sees it, once it has said what it holds. */
+export function receiverOf (session: Session): Receiver | undefined {
+  if (session.theirHoldings === undefined) return undefined
+  return { id: session.peerId, holdings: session.theirHoldings, unwanted: session.theirUnwanted }
 }
 
 /**
@@ -35,9 +42,7 @@ export class Giver {
     return this.#pool.count
   }
 
-  /**
-   * How many blocks given to this peer nobody else holds yet: who passes them on quickly has few, and is given more.
-   */
+  /** How many blocks given to this peer nobody else holds yet: who passes them on soon has few, and is given more. */
   backlogOf (id: string): number {
     return this.#backlog.get(id) ?? 0
   }
@@ -83,13 +88,6 @@ export class Giver {
     this.#unspread.set(block, receiver.id)
     this.#backlog.set(receiver.id, this.backlogOf(receiver.id) + 1)
     return block
-  }
-
-  /** A block given could not be sent: it returns to the pool. */
-  takeBack (id: string, block: number): void {
-    this.#pending.get(id)?.delete(block)
-    this.#spread(block)
-    if ((this.#holders[block] ?? 0) === 0 && !this.#isPending(block)) this.#pool.add(block)
   }
 
   /** A block cannot be given any more (unreadable). */

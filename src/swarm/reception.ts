@@ -1,13 +1,15 @@
 import { ModelswarmError } from '../errors.ts'
 import { sameBytes } from '../model/block-id.ts'
 import { WIRE_LIMITS } from '../wire/limits.ts'
-import { ByeReason, IDENTITY_ENCODING } from '../wire/protocol.ts'
+import { ByeReason, Feature, IDENTITY_ENCODING } from '../wire/protocol.ts'
+import { byeError } from './bye-error.ts'
+import { Door } from './door.ts'
 import { isProof, proofOf } from './proof.ts'
 import { Session } from './session.ts'
 import type { Clock } from './ports.ts'
 import type { Swarm } from './swarm.ts'
 import type { Channel, ChannelSink } from '../wire/channel.ts'
-import type { ByeMessage, HelloMessage, Message } from '../wire/messages.ts'
+import type { HelloMessage } from '../wire/messages.ts'
 import type { CID } from 'multiformats/cid'
 
 // The first words of a session:
@@ -26,7 +28,15 @@ export interface ReceptionParts {
   /** The swarm of one of them, opened when it is not yet; undefined when it cannot be served after all. */
   swarmOf: (root: CID) => Promise<Swarm | undefined>
   clock: Clock
-  random: () => number
+}
+
+/** The streams of a session that we open. */
+export interface OpenStreams {
+  control: Channel
+  /** Opens the data stream, once Hello was answered. */
+  openData: () => Promise<Channel>
+  /** Asks the peer to tell us of others. Default: false. */
+  wantsPeers?: boolean
 }
 
 /** Turns streams into sessions: says Hello for us, checks theirs, joins both streams, and hands the session over. */
@@ -47,22 +57,23 @@ export class Reception {
    * @returns the session, joined to its swarm; undefined when the peer's own session with us takes its place
    * @throws ModelswarmError ERR_NOT_HELD when the peer does not know the root, ERR_PROTOCOL, ERR_PEER_LOST
    */
-  async open (
-    swarm: Swarm, peerId: string, control: Channel, openData: () => Promise<Channel>
-  ): Promise<Session | undefined> {
+  async open (swarm: Swarm, peerId: string, streams: OpenStreams): Promise<Session | undefined> {
+    const { control, openData, wantsPeers = false } = streams
     const opening = this.#opening.get(swarm) ?? new Set()
     this.#opening.set(swarm, opening)
     opening.add(peerId)
     const door = new Door(control, this.#parts.clock, OPENER_EARLY)
     try {
-      control.send(await this.#hello(swarm, peerId, EMPTY))
+      const features = wantsPeers ? Feature.wantsPeers : 0
+      control.send({ ...await this.#hello(swarm, peerId, EMPTY), features })
       const first = await door.first
       if (first.type === 'bye') {
         if (first.reason === ByeReason.duplicate) {
           await control.close()
           return undefined
         }
-        throw byeError(first, peerId)
+        throw byeError(first.reason, peerId) ??
+          new ModelswarmError('ERR_PEER_LOST', 'Peer ended the session at once', { sourceId: peerId })
       }
       if (first.type !== 'hello' || !await isProof(first.proof, swarm.root, peerId, this.#parts.ourId)) {
         throw new ModelswarmError('ERR_PROTOCOL', 'Peer did not show that it knows the root', { sourceId: peerId })
@@ -196,72 +207,8 @@ const OPENER_EARLY = { bytes: WIRE_LIMITS.earlyBytes, messages: WIRE_LIMITS.earl
 /** An opener waits for our answer to its Hello. */
 const ACCEPTER_EARLY = { bytes: 2 * WIRE_LIMITS.helloBytes, messages: 1 }
 
-/** Waits for the first message on a control channel, keeps the few that follow, then passes all to the session. */
-class Door {
-  readonly first: Promise<Message>
-  #session: Session | undefined
-  readonly #early: Message[] = []
-  #ended: { err: Error | undefined } | undefined
-
-  constructor (control: Channel, clock: Clock, early: { bytes: number, messages: number }) {
-    const first = Promise.withResolvers<Message>()
-    this.first = first.promise
-    first.promise.catch(() => { /* awaited later, or the stream ended first */ })
-    let hasFirst = false
-    let bytesSeen = 0
-    const cancelTimer = clock.setTimer(WIRE_LIMITS.helloMs, () => {
-      control.abort(new ModelswarmError('ERR_PROTOCOL', 'Peer did not say hello in time'))
-    })
-    control.open({
-      onMessage: message => {
-        if (!hasFirst) {
-          hasFirst = true
-          cancelTimer()
-          first.resolve(message)
-        } else if (this.#session !== undefined) {
-          this.#session.onMessage(message)
-        } else if (this.#early.push(message) > early.messages) {
-          throw new ModelswarmError('ERR_PROTOCOL', 'Peer did not wait for the answer to its hello')
-        }
-      },
-      onBlockStart: () => { throw new ModelswarmError('ERR_PROTOCOL', 'Block on the control stream') },
-      onBlock: () => {},
-      onUnknown: () => { this.#session?.onUnknownControl() },
-      onBytes: bytes => {
-        bytesSeen += bytes
-        if (this.#session === undefined && bytesSeen > early.bytes) {
-          throw new ModelswarmError('ERR_PROTOCOL', 'Peer sends much before the session has begun')
-        }
-      },
-      onEnd: err => {
-        cancelTimer()
-        this.#ended = { err }
-        first.reject(err ?? new ModelswarmError('ERR_PEER_LOST', 'Peer closed the stream before it said hello'))
-        this.#session?.onControlEnd(err)
-      }
-    })
-  }
-
-  pass (session: Session): void {
-    this.#session = session
-    for (const message of this.#early) session.onMessage(message)
-    this.#early.length = 0
-    if (this.#ended !== undefined) session.onControlEnd(this.#ended.err)
-  }
-}
-
 const EMPTY = new Uint8Array(0)
 
 function keyOf (token: Uint8Array): string {
   return String.fromCharCode(...token)
-}
-
-function byeError (bye: ByeMessage, sourceId: string): ModelswarmError {
-  if (bye.reason === ByeReason.unknownRoot) {
-    return new ModelswarmError('ERR_NOT_HELD', 'Peer does not know this root', { sourceId })
-  }
-  if (bye.reason === ByeReason.full) {
-    return new ModelswarmError('ERR_PEER_LOST', 'Peer has no room for another peer', { sourceId })
-  }
-  return new ModelswarmError('ERR_PEER_LOST', 'Peer ended the session at once', { sourceId })
 }

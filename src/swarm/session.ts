@@ -1,36 +1,15 @@
-import { KEEPALIVE_MS } from '../defaults.ts'
 import { ModelswarmError } from '../errors.ts'
-import { Bitfield } from '../model/bitfield.ts'
 import { WIRE_LIMITS } from '../wire/limits.ts'
-import { ByeReason, Mode } from '../wire/protocol.ts'
+import { ByeReason, Feature, Mode } from '../wire/protocol.ts'
+import { BlockSender } from './block-sender.ts'
+import { byeError } from './bye-error.ts'
+import { Keepalive } from './keepalive.ts'
+import { SaidHoldings } from './said-holdings.ts'
 import type { Clock } from './ports.ts'
+import type { SessionHost } from './session-host.ts'
+import type { Bitfield } from '../model/bitfield.ts'
 import type { Channel, ChannelSink } from '../wire/channel.ts'
-import type {
-  BlockMessage, HelloMessage, HoldingsMessage, Message, RejectMessage, RequestMessage
-} from '../wire/messages.ts'
-
-/** What a session tells the swarm it belongs to. */
-export interface SessionHost {
-  /** Their tree state or holdings became known, or more of either. */
-  onHoldings: (session: Session) => void
-  onHave: (session: Session, indexes: readonly number[]) => void
-  onMode: (session: Session, given: number) => void
-  onWant: (session: Session, upTo: number) => void
-  onRequest: (session: Session, request: RequestMessage) => void
-  onCancel: (session: Session, indexes: readonly number[]) => void
-  onReject: (session: Session, reject: RejectMessage) => void
-  /** The header of a block; false when its payload will be of no use. */
-  onBlockStart: (session: Session, block: BlockMessage) => boolean
-  onBlock: (session: Session, block: BlockMessage, payload: Uint8Array) => void
-  /** Bytes came on the data stream, whole frames or not. */
-  onBytes: (session: Session, bytes: number) => void
-  onPeers: (session: Session, records: readonly Uint8Array[]) => void
-  onRoundTrip: (session: Session, ms: number) => void
-  /** The data stream can take more. */
-  onWritable: (session: Session) => void
-  /** Called once, last. */
-  onEnd: (session: Session, err: Error | undefined) => void
-}
+import type { BlockMessage, HelloMessage, HoldingsMessage, Message } from '../wire/messages.ts'
 
 export interface SessionParts {
   peerId: string
@@ -39,7 +18,7 @@ export interface SessionParts {
   clock: Clock
 }
 
-// States of a session, one for a peer and a root; Hello was exchanged before (handshake.ts):
+// States of a session, one for a peer and a root; Hello was exchanged before (reception.ts):
 //
 //   open ──attachData──► attached ──end──► ended
 //     └───────────────────end────────────────┘
@@ -54,36 +33,38 @@ export class Session {
   theirMode: Mode = Mode.open
   /** Their tree can be asked for. */
   theirTree = false
+  /** They asked to be told of other peers. */
+  theyWantPeers = false
   /** What they hold; undefined until they said so and our manifest is known. */
   theirHoldings: Bitfield | undefined
   /** What they will never want. */
   theirUnwanted: Bitfield | undefined
-  /** Payload of blocks and tree handed to their socket. */
-  sentBytes = 0
-  receivedBytes = 0
   readonly #control: Channel
   readonly #clock: Clock
-  #data: Channel | undefined
+  #data: BlockSender | undefined
   #host: SessionHost | undefined
   #state: 'open' | 'attached' | 'ended' = 'open'
-  #saidHoldings: HoldingsMessage | undefined
-  #haveBeforeHoldings: number[] = []
+  readonly #said = new SaidHoldings()
+  readonly #keepalive: Keepalive
   #granted = 0
   #grantedBefore = 0
   #closing: Promise<unknown> = Promise.resolve()
-  #fullSince: number | undefined
   #unknownFrames = 0
   #unaskedBlocks = 0
-  #pingedAt: number | undefined
-  #heardAt: number
-  #cancelTimer: () => void = () => {}
 
   constructor (parts: SessionParts) {
     this.peerId = parts.peerId
     this.isOutbound = parts.isOutbound
     this.#control = parts.control
     this.#clock = parts.clock
-    this.#heardAt = parts.clock.now()
+    this.#keepalive = new Keepalive({
+      clock: parts.clock,
+      ask: () => { this.send({ type: 'alive', answer: false }) },
+      onSilent: quietMs => {
+        this.abort(new ModelswarmError('ERR_PEER_LOST',
+          `Peer has been silent for ${Math.round(quietMs / 1000)} s`, { sourceId: this.peerId }))
+      }
+    })
   }
 
   get isEnded (): boolean {
@@ -92,47 +73,48 @@ export class Session {
 
   /** Since when the data stream has been full, in the clock's ms; undefined while it can take more. */
   get fullSince (): number | undefined {
-    return this.#fullSince
+    return this.#data?.fullSince
   }
 
   /** True when a block can be handed to the data stream now. */
   get isWritable (): boolean {
-    return this.#state === 'attached' && this.#fullSince === undefined
+    return this.#state === 'attached' && this.fullSince === undefined
   }
 
   /** Their Hello was accepted. */
   onHello (hello: HelloMessage): void {
     this.theirMode = toMode(hello.mode)
     this.theirTree = hello.tree
+    this.theyWantPeers = (hello.features & Feature.wantsPeers) !== 0
   }
 
   /** From now on the host is told. The handshake delivers what came before. */
   start (host: SessionHost): void {
     this.#host = host
-    this.#ping()
-    this.#armTimer()
+    this.#keepalive.start()
   }
 
   /** The data stream is there, its Attach sent or checked. */
-  attachData (data: Channel): ChannelSink | undefined {
+  attachData (channel: Channel): ChannelSink | undefined {
     if (this.#state !== 'open') {
-      data.abort(new ModelswarmError('ERR_PROTOCOL', 'A second data stream for one session'))
+      channel.abort(new ModelswarmError('ERR_PROTOCOL', 'A second data stream for one session'))
       return undefined
     }
     this.#state = 'attached'
-    this.#data = data
+    this.#data = new BlockSender({
+      channel,
+      clock: this.#clock,
+      onWritable: () => { this.#host?.onWritable(this) },
+      onFailed: err => { this.abort(err) }
+    })
     this.#host?.onWritable(this)
     return {
       onMessage: () => { this.fail('Peer sent a control message on the data stream') },
       onBlockStart: block => { this.#onBlockStart(block) },
-      onBlock: (block, payload) => {
-        if (this.#state === 'ended') return
-        this.receivedBytes += payload.byteLength
-        this.#host?.onBlock(this, block, payload)
-      },
-      onUnknown: () => { this.#onUnknown() },
+      onBlock: (block, payload) => { if (this.#state !== 'ended') this.#host?.onBlock(this, block, payload) },
+      onUnknown: () => { this.onUnknown() },
       onBytes: bytes => {
-        this.#heardAt = this.#clock.now()
+        this.#keepalive.onHeard()
         this.#host?.onBytes(this, bytes)
       },
       onEnd: err => { this.#end(err) }
@@ -142,9 +124,8 @@ export class Session {
   /** For the control channel's sink: one message after Hello. */
   onMessage (message: Message): void {
     const host = this.#host
-    if (this.#state === 'ended') return
-    if (host === undefined) return
-    this.#heardAt = this.#clock.now()
+    if (this.#state === 'ended' || host === undefined) return
+    this.#keepalive.onHeard()
     switch (message.type) {
       case 'holdings': return this.#onHoldings(message, host)
       case 'have': return this.#onHave(message.indexes, host)
@@ -157,14 +138,15 @@ export class Session {
       case 'reject': return host.onReject(this, message)
       case 'peers': return host.onPeers(this, message.records)
       case 'alive': return this.#onAlive(message.answer, host)
-      case 'bye': return this.#onBye(message.reason)
+      case 'bye': return this.#end(byeError(message.reason, this.peerId))
       case 'hello': case 'attach': case 'block':
         this.fail(`Peer sent ${message.type} in the middle of a session`)
     }
   }
 
-  onUnknownControl (): void {
-    this.#onUnknown()
+  /** A frame of no known kind came, on either stream. */
+  onUnknown (): void {
+    if (++this.#unknownFrames > WIRE_LIMITS.unknownFrames) this.fail('Peer sends messages of no known kind without end')
   }
 
   onControlEnd (err: Error | undefined): void {
@@ -173,21 +155,11 @@ export class Session {
 
   /** Our manifest is known: what they said they hold can be read now. */
   readHoldings (blockCount: number): void {
-    const said = this.#saidHoldings
-    if (said === undefined || this.theirHoldings !== undefined) return
-    if (said.blocks !== blockCount) {
-      return this.fail(`Peer speaks of ${said.blocks} blocks; the tree has ${blockCount}`)
-    }
+    if (this.theirHoldings !== undefined) return
     try {
-      const holdings = said.bits.byteLength === 0 ? new Bitfield(blockCount) : Bitfield.fromBytes(said.bits, blockCount)
-      if (said.all) holdings.fill()
-      const unwanted = said.unwanted.byteLength === 0 ? undefined : Bitfield.fromBytes(said.unwanted, blockCount)
-      for (const index of this.#haveBeforeHoldings) {
-        if (index < blockCount) holdings.add(index)
-      }
-      this.theirHoldings = holdings
-      this.theirUnwanted = unwanted
-      this.#haveBeforeHoldings = []
+      const read = this.#said.read(blockCount)
+      this.theirHoldings = read?.holdings
+      this.theirUnwanted = read?.unwanted
     } catch (err) {
       this.fail(err instanceof RangeError ? err.message : 'Peer sent holdings that cannot be read')
     }
@@ -202,32 +174,15 @@ export class Session {
     this.#grantedBefore = this.#granted
   }
 
-  /**
-   * Grants a publisher bytes of its choice, as a sum since the pull began; Want counts from the start of the session.
-   */
+  /** Grants a publisher bytes of its choice, as a sum since the pull began; Want counts from the session's start. */
   grant (upTo: number): void {
     this.#granted = Math.max(this.#granted, this.#grantedBefore + upTo)
     this.send({ type: 'want', upTo: this.#granted })
   }
 
   /** Hands a block or tree node to the data stream; allowed while isWritable. The payload is handed over. */
-  sendBlock (block: { index: number, cid?: Uint8Array, encoding?: number }, payload: Uint8Array): void {
-    const data = this.#data
-    if (this.#state !== 'attached' || data === undefined) return
-    this.sentBytes += payload.byteLength
-    const canSendMore = data.send({
-      type: 'block',
-      index: block.index,
-      cid: block.cid,
-      payloadBytes: payload.byteLength,
-      encoding: block.encoding ?? 0
-    }, payload)
-    if (canSendMore || this.isEnded) return
-    this.#fullSince = this.#clock.now()
-    data.drained().then(() => {
-      this.#fullSince = undefined
-      this.#host?.onWritable(this)
-    }).catch((err: unknown) => { this.abort(err instanceof Error ? err : new Error('Sending failed')) })
+  sendBlock (block: { index: number, cid?: Uint8Array }, payload: Uint8Array): void {
+    this.#data?.send(block, payload)
   }
 
   /** Ends the session politely. */
@@ -262,62 +217,30 @@ export class Session {
   }
 
   #onHoldings (message: HoldingsMessage, host: SessionHost): void {
-    if (this.#saidHoldings !== undefined) return this.fail('Peer sent its holdings twice')
-    this.#saidHoldings = message
+    if (!this.#said.say(message)) return this.fail('Peer sent its holdings twice')
     this.theirTree = true
     host.onHoldings(this)
   }
 
   #onHave (indexes: readonly number[], host: SessionHost): void {
     if (this.theirHoldings !== undefined) return host.onHave(this, indexes)
-    if (this.#haveBeforeHoldings.length + indexes.length > WIRE_LIMITS.blocks / 16) {
-      return this.fail('Peer announces blocks without saying what it holds')
-    }
-    this.#haveBeforeHoldings.push(...indexes)
+    if (!this.#said.announce(indexes)) this.fail('Peer announces blocks without saying what it holds')
   }
 
   #onAlive (isAnswer: boolean, host: SessionHost): void {
     if (!isAnswer) return this.send({ type: 'alive', answer: true })
-    if (this.#pingedAt === undefined) return
-    host.onRoundTrip(this, this.#clock.now() - this.#pingedAt)
-    this.#pingedAt = undefined
-  }
-
-  #onBye (reason: number): void {
-    this.#end(byeError(reason, this.peerId))
-  }
-
-  #onUnknown (): void {
-    if (++this.#unknownFrames > WIRE_LIMITS.unknownFrames) this.fail('Peer sends messages of no known kind without end')
-  }
-
-  #ping (): void {
-    // An answer belongs to the oldest question: a round trip is rather too long than too short.
-    this.#pingedAt ??= this.#clock.now()
-    this.send({ type: 'alive', answer: false })
-  }
-
-  #armTimer (): void {
-    if (this.#state === 'ended') return
-    this.#cancelTimer = this.#clock.setTimer(KEEPALIVE_MS, () => {
-      const quietMs = this.#clock.now() - this.#heardAt
-      if (quietMs > 3 * KEEPALIVE_MS) {
-        return this.abort(new ModelswarmError('ERR_PEER_LOST',
-          `Peer has been silent for ${Math.round(quietMs / 1000)} s`, { sourceId: this.peerId }))
-      }
-      if (quietMs > KEEPALIVE_MS / 2) this.#ping()
-      this.#armTimer()
-    })
+    const roundTripMs = this.#keepalive.onAnswer()
+    if (roundTripMs !== undefined) host.onRoundTrip(this, roundTripMs)
   }
 
   /** Neither stream outlives the session, whichever of the two ended it. */
   #end (err: Error | undefined): void {
     if (this.#state === 'ended') return
     this.#state = 'ended'
-    this.#cancelTimer()
+    this.#keepalive.stop()
     const data = this.#data
     this.#data = undefined
-    if (err !== undefined) data?.abort(err)
+    data?.stop(err)
     this.#host?.onEnd(this, err)
     // A word of farewell may be on its way: the control stream is closed, not reset.
     this.#closing = Promise.all([this.#control.close(), data?.close()])
@@ -326,17 +249,4 @@ export class Session {
 
 function toMode (mode: number): Mode {
   return mode === Mode.choosing || mode === Mode.spare || mode === Mode.closed ? mode : Mode.open
-}
-
-function byeError (reason: number, sourceId: string): ModelswarmError | undefined {
-  switch (reason) {
-    case ByeReason.unknownRoot:
-      return new ModelswarmError('ERR_NOT_HELD', 'Peer does not know this root', { sourceId })
-    case ByeReason.full: return new ModelswarmError('ERR_PEER_LOST', 'Peer has no room for another peer', { sourceId })
-    case ByeReason.protocolError:
-      return new ModelswarmError('ERR_PEER_LOST', 'Peer says that we broke the protocol', { sourceId })
-    case ByeReason.badBlocks:
-      return new ModelswarmError('ERR_PEER_LOST', 'Peer says that our blocks were wrong', { sourceId })
-    default: return undefined
-  }
 }

@@ -1,39 +1,32 @@
-import { CID } from 'multiformats/cid'
-import { HAVE_BATCH_MS, MAX_PEERS_PER_MODEL } from '../defaults.ts'
+import { MAX_PEERS_PER_MODEL } from '../defaults.ts'
 import { ModelswarmError } from '../errors.ts'
-import type { Bitfield } from '../model/bitfield.ts'
-import { ByeReason, Mode } from '../wire/protocol.ts'
-import { Giver } from './giver.ts'
+import { ByeReason, Mode, RejectReason } from '../wire/protocol.ts'
+import { Content } from './content.ts'
 import { TreeFetch } from './tree-fetch.ts'
-import { receiverOf, Uploader } from './uploader.ts'
 import type { BlockAccess, SwarmParts } from './ports.ts'
-import type { Session, SessionHost } from './session.ts'
+import type { Session } from './session.ts'
+import type { SessionHost } from './session-host.ts'
 import type { Downloader } from './downloader.ts'
-import type { Scheduler } from '../schedule/scheduler.ts'
 import type { OpenPolicy } from '../api.ts'
+import type { Bitfield } from '../model/bitfield.ts'
 import type { Manifest } from '../model/manifest.ts'
 import type { BlockMessage, RejectMessage, RequestMessage } from '../wire/messages.ts'
-
-/** The pulling half of a swarm, there while a pull runs. */
-export interface Pulling {
-  readonly scheduler: Scheduler
-  readonly downloader: Downloader
-}
+import type { CID } from 'multiformats/cid'
 
 /** What the swarm tells its owner (a recipe in publish.ts, pull.ts). */
 export interface SwarmEvents {
   onNote?: (message: string) => void
+  /** A block that was thought held could not be read. */
+  onUnreadable?: (block: number, err: unknown) => void
   /** A peer's signed records, for discovery. */
   onPeers?: (session: Session, records: readonly Uint8Array[]) => void
   onSession?: (session: Session) => void
   onSessionEnd?: (session: Session, err: Error | undefined) => void
-  /** A block thought held could not be read. */
-  onUnreadable?: (block: number, err: unknown) => void
 }
 
 /**
  * The peers that exchange one root, as this node sees them: its sessions, what it serves them, and while a pull runs
- * what it asks of them. Knows no libp2p: sessions come in ready (handshake.ts), time and disk are ports.
+ * what it asks of them. Knows no libp2p: sessions come in ready (reception.ts), time and disk are ports.
  */
 export class Swarm implements SessionHost {
   readonly root: CID
@@ -43,18 +36,11 @@ export class Swarm implements SessionHost {
   /** Payload of blocks and tree handed to sockets, and received. */
   sentBytes = 0
   receivedBytes = 0
+  /** Peers that could not read what they were asked for. */
+  readonly unreadableAt = new Set<string>()
   readonly #parts: SwarmParts
-  #content: { manifest: Manifest, held: Bitfield, uploader: Uploader } | undefined
-  #access: BlockAccess | undefined
-  #giver: Giver | undefined
-  #open: OpenPolicy = 'spare'
-  #unwanted: Bitfield | undefined
-  #pulling: Pulling | undefined
-  /** Peers that hold, or came to hold, by pulling: what the giver counts. Other publishers are not among them. */
-  readonly #receivers = new Set<Session>()
-  readonly #toldMode = new Map<Session, Mode>()
-  #unannounced: number[] = []
-  #cancelAnnounce: (() => void) | undefined
+  #content: Content | undefined
+  #downloader: Downloader | undefined
   #isStopped = false
 
   constructor (root: CID, parts: SwarmParts) {
@@ -64,7 +50,7 @@ export class Swarm implements SessionHost {
       clock: parts.clock,
       hash: parts.hash,
       sessions: () => this.sessions.values(),
-      onBadNode: (session, err) => { this.#onBad(session, err) }
+      onBadNode: (session, err) => { this.onBadBlock(session, err) }
     })
   }
 
@@ -80,10 +66,6 @@ export class Swarm implements SessionHost {
     return this.sessions.size >= MAX_PEERS_PER_MODEL
   }
 
-  get isPulling (): boolean {
-    return this.#pulling !== undefined
-  }
-
   /** True when a connected peer has said that it lacks blocks it wants. */
   get hasLackingPeer (): boolean {
     for (const { theirHoldings, theirUnwanted } of this.sessions.values()) {
@@ -95,7 +77,7 @@ export class Swarm implements SessionHost {
 
   /** What our Hello says. */
   hello (): { mode: Mode, tree: boolean } {
-    return { mode: this.#giver === undefined ? Mode.open : Mode.choosing, tree: this.#content !== undefined }
+    return { mode: this.#content?.helloMode ?? Mode.open, tree: this.#content !== undefined }
   }
 
   /**
@@ -106,72 +88,53 @@ export class Swarm implements SessionHost {
     manifest: Manifest, held: Bitfield, access: BlockAccess,
     options: { open?: OpenPolicy, unwanted?: Bitfield | undefined } = {}
   ): void {
-    if (options.open !== undefined) {
-      this.#giver = new Giver(manifest.blockCount, this.#parts.random)
-      this.#open = options.open
-    }
-    this.#unwanted = options.unwanted
-    this.#access = access
-    const uploader = new Uploader({
-      access: {
-        read: async block => await (this.#access ?? access).read(block),
-        getNode: cid => (this.#access ?? access).getNode(cid)
-      },
+    const content = new Content({
+      manifest,
+      held,
+      access,
+      ...options,
       clock: this.#parts.clock,
-      sizeOf: block => manifest.sizeBytes(block),
-      isHeld: block => block < held.length && held.has(block),
-      ...(this.#giver !== undefined && { giver: this.#giver, open: this.#open }),
-      onNothingToGive: session => { this.#tellMode(session) },
-      onUnreadable: (block, err) => {
-        held.delete(block)
-        this.events.onUnreadable?.(block, err)
-      },
-      onSent: bytes => { this.sentBytes += bytes }
+      random: this.#parts.random,
+      sessions: () => this.sessions.values(),
+      onSent: bytes => { this.sentBytes += bytes },
+      onUnreadable: (block, err) => { this.events.onUnreadable?.(block, err) }
     })
-    this.#content = { manifest, held, uploader }
-    for (const session of this.sessions.values()) this.#shareContent(session)
+    this.#content = content
+    for (const session of this.sessions.values()) {
+      content.join(session)
+      this.#readHoldings(session)
+    }
   }
 
   /** The same blocks are read from elsewhere from now on. */
   serveFrom (access: BlockAccess): void {
-    this.#access = access
+    this.#content?.serveFrom(access)
   }
 
   /** A pull begins: sessions become sources. */
-  startPulling (pulling: Pulling): void {
-    this.#pulling = pulling
+  startPulling (downloader: Downloader): void {
+    this.#downloader = downloader
     for (const session of this.sessions.values()) this.#addSource(session)
-    pulling.downloader.plan()
+    downloader.plan()
   }
 
   stopPulling (): void {
-    this.#pulling?.downloader.stop()
-    this.#pulling = undefined
+    this.#downloader?.stop()
+    this.#downloader = undefined
   }
 
   /** A block is stored: peers hear of it within HAVE_BATCH_MS. */
   announce (block: number): void {
-    this.#content?.held.add(block)
-    this.#unannounced.push(block)
-    this.#cancelAnnounce ??= this.#parts.clock.setTimer(HAVE_BATCH_MS, () => {
-      this.#cancelAnnounce = undefined
-      const indexes = this.#unannounced
-      this.#unannounced = []
-      for (const session of this.sessions.values()) session.send({ type: 'have', indexes })
-    })
+    this.#content?.announce(block)
   }
 
   /** A session after its Hello. One session a peer: the newer replaces the older. */
   join (session: Session): void {
-    if (this.#isStopped) {
-      session.abort(new ModelswarmError('ERR_STOPPED', 'This node is stopping'), ByeReason.stopping)
-      return
-    }
+    if (this.#isStopped) return session.abort(new ModelswarmError('ERR_STOPPED', 'This node is stopping'))
     const older = this.sessions.get(session.peerId)
     this.sessions.set(session.peerId, session)
     older?.abort(new ModelswarmError('ERR_PEER_LOST', 'A newer session with this peer took over'), ByeReason.duplicate)
-    this.#content?.uploader.join(session)
-    if (this.#content !== undefined) this.#sendHoldings(session)
+    this.#content?.join(session)
     session.start(this)
     this.treeFetch.ask()
     this.events.onSession?.(session)
@@ -181,8 +144,7 @@ export class Swarm implements SessionHost {
     if (this.#isStopped) return
     this.#isStopped = true
     this.stopPulling()
-    this.#cancelAnnounce?.()
-    this.#content?.uploader.stop()
+    this.#content?.stop()
     this.treeFetch.stop(new ModelswarmError('ERR_STOPPED', 'The node was stopped'))
     await Promise.all([...this.sessions.values()].map(async session => { await session.close(ByeReason.stopping) }))
   }
@@ -191,31 +153,24 @@ export class Swarm implements SessionHost {
 
   onHoldings (session: Session): void {
     this.treeFetch.ask()
-    if (this.#content !== undefined) this.#readHoldings(session)
+    this.#readHoldings(session)
   }
 
   onHave (session: Session, indexes: readonly number[]): void {
     const holdings = session.theirHoldings
     if (holdings === undefined) return
-    const isReceiver = this.#receivers.has(session)
-    const scheduler = this.#pulling?.scheduler
-    const isSource = scheduler?.sources.has(session.peerId) === true
     for (const index of indexes) {
       if (index >= holdings.length) return session.fail(`Peer announced block ${index} of ${holdings.length}`)
       if (holdings.has(index)) continue
-      if (isReceiver) this.#giver?.onHave(session.peerId, index)
-      // The scheduler keeps the very same bitfield, and sets the bit itself.
-      if (isSource) scheduler.onHave(session.peerId, index)
-      else holdings.add(index)
+      this.#content?.onHave(session, index)
+      if (this.#downloader?.onHave(session, index) !== true) holdings.add(index)
     }
-    // The last block of its pull left no grant over to be answered by Mode.
-    if (isReceiver && holdings.isFull) this.#tellMode(session)
-    this.#pulling?.downloader.plan()
+    if (holdings.isFull) this.#content?.onComplete(session)
+    this.#downloader?.plan()
   }
 
   onMode (session: Session, given: number): void {
-    this.#pulling?.scheduler.onMode(session.peerId, session.theirMode, given)
-    this.#pulling?.downloader.plan()
+    this.#downloader?.onMode(session, given)
   }
 
   onWant (session: Session, upTo: number): void {
@@ -223,13 +178,8 @@ export class Swarm implements SessionHost {
   }
 
   onRequest (session: Session, request: RequestMessage): void {
-    const uploader = this.#content?.uploader
-    if (uploader === undefined) return session.fail('Peer asked for blocks before it was told of any')
-    if (!request.cids.every(isCid)) return session.fail('Peer asked for a tree node by a name that is no CID')
-    if (request.cids.length > 0) uploader.onNodeRequest(session, request.cids)
-    if (request.indexes.length > 0) {
-      uploader.onRequest(session, request.indexes, this.#toldMode.get(session) ?? this.hello().mode)
-    }
+    if (this.#content === undefined) return session.fail('Peer asked for blocks before it was told of any')
+    this.#content.onRequest(session, request)
   }
 
   onCancel (session: Session, indexes: readonly number[]): void {
@@ -237,30 +187,24 @@ export class Swarm implements SessionHost {
   }
 
   onReject (session: Session, reject: RejectMessage): void {
+    if (reject.reason === RejectReason.unreadable) this.unreadableAt.add(session.peerId)
     this.treeFetch.onReject(session, reject.cids, reject.retryAfterMs)
-    const scheduler = this.#pulling?.scheduler
-    if (scheduler === undefined) return
-    const retryAt = this.#parts.clock.now() + Math.max(MIN_RETRY_MS, reject.retryAfterMs)
-    scheduler.onRefused(session.peerId, reject.indexes, retryAt)
-    if (reject.reason === REJECT_NOT_HELD) {
-      for (const block of reject.indexes) scheduler.onNotHeld(session.peerId, block)
-    }
-    this.#pulling?.downloader.plan()
+    this.#downloader?.onReject(session, reject)
   }
 
   onBlockStart (session: Session, block: BlockMessage): boolean {
     if (block.cid !== undefined) return this.treeFetch.isWanted(block.cid)
-    return this.#pulling?.downloader.onBlockStart(session, block) ?? false
+    return this.#downloader?.onBlockStart(session, block) ?? false
   }
 
   onBlock (session: Session, block: BlockMessage, payload: Uint8Array): void {
     this.receivedBytes += payload.byteLength
     if (block.cid !== undefined) this.treeFetch.onNode(session, block.cid, payload)
-    else this.#pulling?.downloader.onBlock(session, block, payload)
+    else this.#downloader?.onBlock(session, block, payload)
   }
 
   onBytes (session: Session, bytes: number): void {
-    this.#pulling?.scheduler.onBytes(session.peerId, bytes, this.#parts.clock.now())
+    this.#downloader?.onBytes(session, bytes)
   }
 
   onPeers (session: Session, records: readonly Uint8Array[]): void {
@@ -268,7 +212,7 @@ export class Swarm implements SessionHost {
   }
 
   onRoundTrip (session: Session, ms: number): void {
-    this.#pulling?.scheduler.onRoundTrip(session.peerId, ms)
+    this.#downloader?.onRoundTrip(session, ms)
   }
 
   onWritable (): void {
@@ -277,93 +221,24 @@ export class Swarm implements SessionHost {
 
   onEnd (session: Session, err: Error | undefined): void {
     if (this.sessions.get(session.peerId) === session) this.sessions.delete(session.peerId)
-    this.#content?.uploader.leave(session)
-    this.#toldMode.delete(session)
-    const receiver = receiverOf(session)
-    if (this.#receivers.delete(session) && receiver !== undefined) {
-      this.#giver?.leave(receiver)
-      for (const other of this.#receivers) this.#tellMode(other)
-    }
-    if (this.#pulling !== undefined) {
-      this.#pulling.scheduler.removeSource(session.peerId)
-      this.#pulling.downloader.plan()
-    }
+    this.unreadableAt.delete(session.peerId)
+    this.#content?.leave(session)
+    this.#downloader?.leave(session)
     this.treeFetch.onLeave(session)
     this.events.onSessionEnd?.(session, err)
   }
 
   /** A peer's bytes were wrong: it is no peer of ours any more. */
   onBadBlock (session: Session, err: Error): void {
-    this.#onBad(session, err)
-  }
-
-  #onBad (session: Session, err: Error): void {
     this.events.onNote?.(`Peer ${session.peerId.slice(-8)} was dropped: ${err.message}`)
     session.abort(err, ByeReason.badBlocks)
   }
 
-  #shareContent (session: Session): void {
-    this.#content?.uploader.join(session)
-    this.#sendHoldings(session)
-    this.#readHoldings(session)
-  }
-
-  #sendHoldings (session: Session): void {
-    if (this.#content === undefined) return
-    const { held, manifest } = this.#content
-    session.send({
-      type: 'holdings',
-      blocks: manifest.blockCount,
-      all: held.isFull,
-      bits: held.isFull || held.count === 0 ? EMPTY : held.toBytes(),
-      unwanted: this.#unwanted === undefined ? EMPTY : this.#unwanted.toBytes()
-    })
-  }
-
   #readHoldings (session: Session): void {
-    const content = this.#content
-    if (content === undefined || session.theirHoldings !== undefined) return
-    session.readHoldings(content.manifest.blockCount)
-    const receiver = receiverOf(session)
-    if (receiver === undefined) return
-    if (this.#giver !== undefined && session.theirMode === Mode.open) {
-      this.#receivers.add(session)
-      this.#giver.join(receiver)
-      this.#tellMode(session)
-    }
-    this.#addSource(session)
+    if (this.#content?.readHoldings(session) === true) this.#addSource(session)
   }
 
   #addSource (session: Session): void {
-    if (this.#pulling === undefined || session.theirHoldings === undefined) return
-    session.beginGrants()
-    this.#pulling.scheduler.addSource(session.peerId, session.theirHoldings, session.theirMode)
-    this.#pulling.downloader.plan()
-  }
-
-  /** Tells a publisher's peer how it is served now, when that changed. */
-  #tellMode (session: Session): void {
-    const content = this.#content
-    const receiver = receiverOf(session)
-    if (content === undefined || receiver === undefined) return
-    const mode = content.uploader.modeFor(receiver)
-    if (mode === (this.#toldMode.get(session) ?? this.hello().mode)) return
-    this.#toldMode.set(session, mode)
-    session.send({ type: 'mode', mode, given: content.uploader.endGrant(session) })
+    if (session.theirHoldings !== undefined) this.#downloader?.join(session, session.theirHoldings)
   }
 }
-
-/** Everything that reads a node by its name may take it for one. */
-function isCid (bytes: Uint8Array): boolean {
-  try {
-    CID.decode(bytes)
-    return true
-  } catch {
-    // multiformats throws plain errors of several kinds; all mean: no CID.
-    return false
-  }
-}
-
-const EMPTY = new Uint8Array(0)
-const MIN_RETRY_MS = 100
-const REJECT_NOT_HELD = 0

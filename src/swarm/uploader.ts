@@ -1,25 +1,12 @@
 import { SEND_AHEAD_BYTES, SEND_BUDGET_BYTES, SLOT_MS, UPLOAD_SLOTS } from '../defaults.ts'
 import { isModelswarmError } from '../errors.ts'
-import { WIRE_LIMITS } from '../wire/limits.ts'
 import { Mode, RejectReason } from '../wire/protocol.ts'
+import { receiverOf } from './giver.ts'
+import { UploadQueue } from './upload-queue.ts'
 import type { Giver, Receiver } from './giver.ts'
 import type { BlockAccess, Clock } from './ports.ts'
 import type { Session } from './session.ts'
 import type { OpenPolicy } from '../api.ts'
-
-/** What one peer wants of us. */
-interface Queue {
-  readonly session: Session
-  readonly blocks: Set<number>
-  readonly nodes: Uint8Array[]
-  /** A publisher's peer: bytes it granted us to choose, from the start, and those used. */
-  wantUpTo: number
-  wantUsed: number
-  /** Bytes read or being read and not yet handed to its socket. */
-  aheadBytes: number
-  readonly ready: Array<{ index: number, bytes: Uint8Array }>
-  servedAt: number
-}
 
 export interface UploaderParts {
   access: BlockAccess
@@ -43,7 +30,7 @@ export interface UploaderParts {
  */
 export class Uploader {
   readonly #parts: UploaderParts
-  readonly #queues = new Map<string, Queue>()
+  readonly #queues = new Map<string, UploadQueue>()
   #budgetUsed = 0
   #isPumping = false
   #isStopped = false
@@ -54,16 +41,7 @@ export class Uploader {
   }
 
   join (session: Session): void {
-    this.#queues.set(session.peerId, {
-      session,
-      blocks: new Set(),
-      nodes: [],
-      wantUpTo: 0,
-      wantUsed: 0,
-      aheadBytes: 0,
-      ready: [],
-      servedAt: this.#parts.clock.now()
-    })
+    this.#queues.set(session.peerId, new UploadQueue(session, this.#parts.clock.now()))
   }
 
   leave (session: Session): void {
@@ -82,10 +60,10 @@ export class Uploader {
   }
 
   /** How this node serves a peer now; a publisher's answer differs by peer. */
-  modeFor (receiver: Receiver | undefined): Mode {
+  modeFor (receiver: Receiver): Mode {
     const { giver, open } = this.#parts
     if (giver === undefined) return Mode.open
-    if (receiver === undefined || giver.hasFor(receiver)) return Mode.choosing
+    if (giver.hasFor(receiver)) return Mode.choosing
     return open === 'always' ? Mode.open : open === 'never' ? Mode.closed : Mode.spare
   }
 
@@ -99,45 +77,24 @@ export class Uploader {
   /** Bytes chosen for this peer so far, for Mode: what else it granted is void from now on. */
   endGrant (session: Session): number {
     const queue = this.#queues.get(session.peerId)
-    if (queue === undefined) return 0
-    queue.wantUpTo = queue.wantUsed
-    return queue.wantUsed
+    queue?.endGrant()
+    return queue?.wantUsed ?? 0
   }
 
   onRequest (session: Session, indexes: readonly number[], mode: Mode): void {
     const queue = this.#queues.get(session.peerId)
     if (queue === undefined) return
-    const rejected = new Map<RejectReason, number[]>()
-    for (const index of indexes) {
-      const reason = mode === Mode.choosing || mode === Mode.closed
-        ? RejectReason.choosing
-        : !this.#parts.isHeld(index)
-            ? RejectReason.notHeld
-            : queue.blocks.size >= WIRE_LIMITS.requestsQueued ? RejectReason.busy : undefined
-      if (reason === undefined) {
-        queue.blocks.add(index)
-        continue
-      }
-      const same = rejected.get(reason)
-      if (same === undefined) rejected.set(reason, [index])
-      else same.push(index)
-    }
-    for (const [reason, refused] of rejected) {
-      session.send({ type: 'reject', indexes: refused, cids: [], reason, retryAfterMs: RETRY_AFTER_MS })
-    }
+    queue.askBlocks(indexes, block => {
+      if (mode === Mode.choosing || mode === Mode.closed) return RejectReason.choosing
+      return this.#parts.isHeld(block) ? undefined : RejectReason.notHeld
+    })
     this.pump()
   }
 
   onNodeRequest (session: Session, cids: readonly Uint8Array[]): void {
     const queue = this.#queues.get(session.peerId)
     if (queue === undefined) return
-    const room = Math.max(0, WIRE_LIMITS.nodesQueued - queue.nodes.length)
-    queue.nodes.push(...cids.slice(0, room))
-    const refused = cids.slice(room)
-    if (refused.length > 0) {
-      const reason = RejectReason.busy
-      session.send({ type: 'reject', indexes: [], cids: refused, reason, retryAfterMs: RETRY_AFTER_MS })
-    }
+    queue.askNodes(cids)
     this.pump()
   }
 
@@ -159,12 +116,12 @@ export class Uploader {
   }
 
   /**
-   * The peer to serve next. While the up-link is what holds things up, only few are served at once: bytes that wait
-   * in many
-   * sockets delay the requests and haves that share those connections, and can no longer go to whom they help most.
+   * The peer to serve next. While the up-link is what holds things up, only few are served at once: bytes that wait in
+   * many sockets delay the requests and haves that share those connections, and can no longer go to whom they help
+   * most.
    */
-  #next (): Queue | undefined {
-    let best: Queue | undefined
+  #next (): UploadQueue | undefined {
+    let best: UploadQueue | undefined
     let busy = 0
     const now = this.#parts.clock.now()
     for (const queue of this.#queues.values()) {
@@ -177,7 +134,7 @@ export class Uploader {
       return undefined
     }
     for (const queue of this.#queues.values()) {
-      if (!queue.session.isWritable || !this.#hasWork(queue)) continue
+      if (!queue.session.isWritable || !queue.hasWork) continue
       // Everybody may have one block on its way; more only within the budgets.
       if (queue.aheadBytes > 0 &&
         (queue.aheadBytes >= SEND_AHEAD_BYTES || this.#budgetUsed >= SEND_BUDGET_BYTES)) continue
@@ -187,19 +144,15 @@ export class Uploader {
   }
 
   /** Fewest blocks first; where the publisher chooses, whoever has passed on most of what it was given. */
-  #isBefore (a: Queue, b: Queue): boolean {
+  #isBefore (a: UploadQueue, b: UploadQueue): boolean {
     const { giver } = this.#parts
-    const difference = giver !== undefined && a.wantUpTo > a.wantUsed && b.wantUpTo > b.wantUsed
+    const difference = giver !== undefined && a.hasGrant && b.hasGrant
       ? giver.backlogOf(a.session.peerId) - giver.backlogOf(b.session.peerId)
       : (a.session.theirHoldings?.count ?? 0) - (b.session.theirHoldings?.count ?? 0)
     return difference === 0 ? a.servedAt < b.servedAt : difference < 0
   }
 
-  #hasWork (queue: Queue): boolean {
-    return queue.nodes.length > 0 || queue.blocks.size > 0 || queue.wantUpTo > queue.wantUsed
-  }
-
-  #serveOne (queue: Queue): void {
+  #serveOne (queue: UploadQueue): void {
     queue.servedAt = this.#parts.clock.now()
     const node = queue.nodes.shift()
     if (node !== undefined) return this.#serveNode(queue, node)
@@ -211,11 +164,11 @@ export class Uploader {
     const given = this.#choose(queue)
     if (given !== undefined) return this.#read(queue, given, true)
     // What is granted and cannot be used (a block larger than the rest) waits for the next Want.
-    queue.wantUpTo = queue.wantUsed
+    queue.endGrant()
     this.#parts.onNothingToGive(queue.session)
   }
 
-  #choose (queue: Queue): number | undefined {
+  #choose (queue: UploadQueue): number | undefined {
     const { giver, sizeOf } = this.#parts
     const receiver = receiverOf(queue.session)
     if (giver === undefined || receiver === undefined) return undefined
@@ -224,18 +177,14 @@ export class Uploader {
     return block
   }
 
-  #serveNode (queue: Queue, cid: Uint8Array): void {
+  #serveNode (queue: UploadQueue, cid: Uint8Array): void {
     const bytes = this.#parts.access.getNode(cid)
-    if (bytes === undefined) {
-      const reason = RejectReason.notHeld
-      queue.session.send({ type: 'reject', indexes: [], cids: [cid], reason, retryAfterMs: RETRY_AFTER_MS })
-      return
-    }
+    if (bytes === undefined) return queue.reject(RejectReason.notHeld, { cids: [cid] })
     this.#parts.onSent(bytes.byteLength)
     queue.session.sendBlock({ index: 0, cid }, bytes)
   }
 
-  #read (queue: Queue, block: number, isGiven: boolean): void {
+  #read (queue: UploadQueue, block: number, isGiven: boolean): void {
     const size = this.#parts.sizeOf(block)
     queue.aheadBytes += size
     this.#budgetUsed += size
@@ -254,13 +203,13 @@ export class Uploader {
         queue.wantUsed -= size
       }
       const reason = isModelswarmError(err, 'ERR_NOT_HELD') ? RejectReason.notHeld : RejectReason.unreadable
-      queue.session.send({ type: 'reject', indexes: [block], cids: [], reason, retryAfterMs: RETRY_AFTER_MS })
+      queue.reject(reason, { indexes: [block] })
       this.#parts.onUnreadable(block, err)
       this.pump()
     })
   }
 
-  #flush (queue: Queue): void {
+  #flush (queue: UploadQueue): void {
     while (queue.session.isWritable) {
       const next = queue.ready.shift()
       if (next === undefined) return
@@ -270,12 +219,4 @@ export class Uploader {
       queue.session.sendBlock({ index: next.index }, next.bytes)
     }
   }
-}
-
-const RETRY_AFTER_MS = 1000
-
-/** The peer of a session as the giver sees it, once it has said what it holds. */
-export function receiverOf (session: Session): Receiver | undefined {
-  if (session.theirHoldings === undefined) return undefined
-  return { id: session.peerId, holdings: session.theirHoldings, unwanted: session.theirUnwanted }
 }

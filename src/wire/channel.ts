@@ -33,9 +33,8 @@ export type ChannelKind = 'control' | 'data'
 
 /**
  * A channel over a libp2p stream; the only code that touches one. What it works around (libp2p 3.3, DESIGN.md section
- * 7):
- * onDrain() resolves only once per stream, so the drain event is listened to; `for await` has no back pressure, so the
- * message event is, and consumed at once: what can arrive is bounded by the credit we gave.
+ * 7): onDrain() resolves only once per stream, so the drain event is listened to; `for await` has no back pressure, so
+ * the message event is, and consumed at once: what can arrive is bounded by the credit we gave.
  */
 export function streamChannel (stream: Stream, kind: ChannelKind, allocate?: (bytes: number) => Uint8Array): Channel {
   return new StreamChannel(stream, kind, allocate)
@@ -177,8 +176,7 @@ function isWindowed (stream: object): stream is WindowedStream {
 
 /**
  * yamux 8 answers every data frame with a window update, an encrypted message and a system call each on both sides.
- * Half
- * a window is soon enough: it opens before the other half is used up. Leaves any other muxer's stream alone.
+ * Half a window is soon enough: it opens before the other half is used up. Leaves any other muxer's stream alone.
  */
 function updateWindowByHalves (stream: Stream): void {
   if (!isWindowed(stream)) return

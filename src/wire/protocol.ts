@@ -47,5 +47,11 @@ export const ByeReason = {
 } as const
 export type ByeReason = typeof ByeReason[keyof typeof ByeReason]
 
+/** Bits of `features` in Hello. Unknown bits are ignored. */
+export const Feature = {
+  /** The opener knows few peers of this model and asks to be told of others. */
+  wantsPeers: 1
+} as const
+
 /** The encoding of a payload that is the block's own bytes. Others are reserved. */
 export const IDENTITY_ENCODING = 0

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { cidOfDigest, sameBytes } from '../../src/model/block-id.ts'
-import { ManifestBuilder } from '../../src/model/manifest.ts'
+import { ManifestBuilder } from '../../src/model/manifest-builder.ts'
 import type { Manifest } from '../../src/model/manifest.ts'
 
 export interface SmallModel {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { cidOfDigest, DAG_PB_CODEC, RAW_CODEC } from '../../src/model/block-id.ts'
-import { ManifestBuilder } from '../../src/model/manifest.ts'
+import { ManifestBuilder } from '../../src/model/manifest-builder.ts'
 import { sha256 } from './tree-fixtures.ts'
 import type { Manifest } from '../../src/model/manifest.ts'
 

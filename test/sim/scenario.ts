@@ -1,4 +1,4 @@
-import { ManifestBuilder } from '../../src/model/manifest.ts'
+import { ManifestBuilder } from '../../src/model/manifest-builder.ts'
 import { cidOfDigest, DAG_PB_CODEC } from '../../src/model/block-id.ts'
 import { NetworkNode } from './network.ts'
 import { connect, SimPeer } from './sim-peer.ts'

@@ -99,7 +99,7 @@ export class SimPeer {
       }
     })
     if (states.isComplete) this.completeAt = clock.now()
-    else this.swarm.startPulling({ scheduler, downloader })
+    else this.swarm.startPulling(downloader)
   }
 
   /** Leaves without a word: its connections break. */

@@ -60,8 +60,7 @@ export class MemoryNode {
       ourId: id,
       roots: () => [model.manifest.root],
       swarmOf: async () => this.swarm,
-      clock,
-      random: this.random
+      clock
     })
   }
 
@@ -139,7 +138,7 @@ export class MemoryNode {
         swarm.stopPulling()
       }
     })
-    swarm.startPulling({ scheduler, downloader })
+    swarm.startPulling(downloader)
     return scheduler
   }
 }
@@ -159,14 +158,15 @@ export function dial (from: MemoryNode, to: MemoryNode, latencyMs = 5): Dialled 
   const dialled: Dialled = { control, data: undefined, session: undefined, error: undefined, isOver: false }
   const accepting = to.reception.acceptControl(far, from.id)
   accepting.catch((err: unknown) => { dialled.error = err })
-  from.reception.open(from.swarm, to.id, control, async () => {
+  const openData = async (): Promise<MemoryChannel> => {
     // a stream takes a round trip
     await new Promise<void>(resolve => { from.clock.setTimer(2 * latencyMs, resolve) })
     const [data, farData] = MemoryChannel.pair(from.clock, latencyMs)
     to.reception.acceptData(farData, from.id)
     dialled.data = data
     return data
-  }).then(session => { dialled.session = session }, (err: unknown) => { dialled.error = err })
+  }
+  from.reception.open(from.swarm, to.id, { control, openData }).then(session => { dialled.session = session }, (err: unknown) => { dialled.error = err })
     .finally(() => { dialled.isOver = true })
   return dialled
 }

@@ -42,11 +42,12 @@ function puppetFor (node: MemoryNode, id = 'puppet'): { puppet: MemoryChannel, e
   const [near, puppet] = MemoryChannel.pair(node.clock)
   const errors: unknown[] = []
   const data: MemoryChannel[] = []
-  node.reception.open(node.swarm, id, near, async () => {
+  const openData = async (): Promise<MemoryChannel> => {
     const [ours, theirs] = MemoryChannel.pair(node.clock)
     data.push(theirs.listen())
     return ours
-  }).catch((err: unknown) => { errors.push(err) })
+  }
+  node.reception.open(node.swarm, id, { control: near, openData }).catch((err: unknown) => { errors.push(err) })
   return { puppet: puppet.listen(), errors, data }
 }
 
@@ -214,7 +215,7 @@ describe('reception', () => {
     const a = node('a').serve()
     const [near, puppet] = MemoryChannel.pair(clock)
     const never = new Promise<MemoryChannel>(() => {})
-    a.reception.open(a.swarm, 'puppet', near, async () => await never).catch((err: unknown) => { throw err })
+    a.reception.open(a.swarm, 'puppet', { control: near, openData: async () => await never }).catch((err: unknown) => { throw err })
     puppet.listen().send(await hello(model, 'puppet', 'a', new Uint8Array(16)))
     for (let i = 0; i <= WIRE_LIMITS.earlyMessages; i++) puppet.send({ type: 'alive', answer: true })
     await pass(clock, 200)

@@ -1,0 +1,175 @@
+import { CID } from 'multiformats/cid'
+import { HAVE_BATCH_MS } from '../defaults.ts'
+import { Mode } from '../wire/protocol.ts'
+import { Giver, receiverOf } from './giver.ts'
+import { Uploader } from './uploader.ts'
+import type { BlockAccess, Clock } from './ports.ts'
+import type { Session } from './session.ts'
+import type { OpenPolicy } from '../api.ts'
+import type { Bitfield } from '../model/bitfield.ts'
+import type { Manifest } from '../model/manifest.ts'
+import type { RequestMessage } from '../wire/messages.ts'
+
+export interface ContentParts {
+  manifest: Manifest
+  /** Kept, and changed as blocks come. */
+  held: Bitfield
+  access: BlockAccess
+  clock: Clock
+  random: () => number
+  /** Makes this node the publisher, and says what it does after its pass. */
+  open?: OpenPolicy
+  /** What a partial pull leaves out. */
+  unwanted?: Bitfield | undefined
+  sessions: () => Iterable<Session>
+  onSent: (bytes: number) => void
+  /** A block could not be read: it is not held any more. */
+  onUnreadable: (block: number, err: unknown) => void
+}
+
+/**
+ * The serving half of a swarm, there once the tree is known: tells peers what we hold of the model, and gives it to
+ * them; as the publisher, tells each how it is served.
+ */
+export class Content {
+  readonly manifest: Manifest
+  readonly held: Bitfield
+  readonly uploader: Uploader
+  readonly #parts: ContentParts
+  readonly #giver: Giver | undefined
+  #access: BlockAccess
+  /** Peers that hold, or came to hold, by pulling: what the giver counts. Other publishers are not among them. */
+  readonly #receivers = new Set<Session>()
+  readonly #toldMode = new Map<Session, Mode>()
+  #unannounced: number[] = []
+  #cancelAnnounce: (() => void) | undefined
+
+  constructor (parts: ContentParts) {
+    const { manifest, held, open } = parts
+    this.manifest = manifest
+    this.held = held
+    this.#parts = parts
+    this.#access = parts.access
+    this.#giver = open === undefined ? undefined : new Giver(manifest.blockCount, parts.random)
+    this.uploader = new Uploader({
+      access: {
+        read: async block => await this.#access.read(block),
+        getNode: cid => this.#access.getNode(cid)
+      },
+      clock: parts.clock,
+      sizeOf: block => manifest.sizeBytes(block),
+      isHeld: block => block < held.length && held.has(block),
+      ...(this.#giver !== undefined && open !== undefined && { giver: this.#giver, open }),
+      onNothingToGive: session => { this.#tellMode(session) },
+      onUnreadable: (block, err) => {
+        held.delete(block)
+        parts.onUnreadable(block, err)
+      },
+      onSent: parts.onSent
+    })
+  }
+
+  /** How our Hello says that we serve. */
+  get helloMode (): Mode {
+    return this.#giver === undefined ? Mode.open : Mode.choosing
+  }
+
+  /** The same blocks are read from elsewhere from now on. */
+  serveFrom (access: BlockAccess): void {
+    this.#access = access
+  }
+
+  /** A block is stored: peers hear of it within HAVE_BATCH_MS. */
+  announce (block: number): void {
+    this.held.add(block)
+    this.#unannounced.push(block)
+    this.#cancelAnnounce ??= this.#parts.clock.setTimer(HAVE_BATCH_MS, () => {
+      this.#cancelAnnounce = undefined
+      const indexes = this.#unannounced
+      this.#unannounced = []
+      for (const session of this.#parts.sessions()) session.send({ type: 'have', indexes })
+    })
+  }
+
+  /** A peer is there: it is told what we hold, before anything else about blocks. */
+  join (session: Session): void {
+    this.uploader.join(session)
+    const { held, manifest } = this
+    session.send({
+      type: 'holdings',
+      blocks: manifest.blockCount,
+      all: held.isFull,
+      bits: held.isFull || held.count === 0 ? EMPTY : held.toBytes(),
+      unwanted: this.#parts.unwanted === undefined ? EMPTY : this.#parts.unwanted.toBytes()
+    })
+  }
+
+  /** Reads what a peer has said it holds; false when it has not, or had been read before. */
+  readHoldings (session: Session): boolean {
+    if (session.theirHoldings !== undefined) return false
+    session.readHoldings(this.manifest.blockCount)
+    const receiver = receiverOf(session)
+    if (receiver === undefined) return false
+    if (this.#giver !== undefined && session.theirMode === Mode.open) {
+      this.#receivers.add(session)
+      this.#giver.join(receiver)
+      this.#tellMode(session)
+    }
+    return true
+  }
+
+  /** A peer announced a block for the first time; it is not among its holdings yet. */
+  onHave (session: Session, block: number): void {
+    if (this.#receivers.has(session)) this.#giver?.onHave(session.peerId, block)
+  }
+
+  /** A peer holds everything: the last block of its pull left no grant over to be answered by Mode. */
+  onComplete (session: Session): void {
+    if (this.#receivers.has(session)) this.#tellMode(session)
+  }
+
+  onRequest (session: Session, request: RequestMessage): void {
+    if (!request.cids.every(isCid)) return session.fail('Peer asked for a tree node by a name that is no CID')
+    if (request.cids.length > 0) this.uploader.onNodeRequest(session, request.cids)
+    if (request.indexes.length > 0) {
+      this.uploader.onRequest(session, request.indexes, this.#toldMode.get(session) ?? this.helloMode)
+    }
+  }
+
+  leave (session: Session): void {
+    this.uploader.leave(session)
+    this.#toldMode.delete(session)
+    const receiver = receiverOf(session)
+    if (!this.#receivers.delete(session) || receiver === undefined) return
+    this.#giver?.leave(receiver)
+    for (const other of this.#receivers) this.#tellMode(other)
+  }
+
+  stop (): void {
+    this.#cancelAnnounce?.()
+    this.uploader.stop()
+  }
+
+  /** Tells a publisher's peer how it is served now, when that changed. */
+  #tellMode (session: Session): void {
+    const receiver = receiverOf(session)
+    if (receiver === undefined) return
+    const mode = this.uploader.modeFor(receiver)
+    if (mode === (this.#toldMode.get(session) ?? this.helloMode)) return
+    this.#toldMode.set(session, mode)
+    session.send({ type: 'mode', mode, given: this.uploader.endGrant(session) })
+  }
+}
+
+/** Everything that reads a node by its name may take it for one. */
+function isCid (bytes: Uint8Array): boolean {
+  try {
+    CID.decode(bytes)
+    return true
+  } catch {
+    // multiformats throws plain errors of several kinds; all mean: no CID.
+    return false
+  }
+}
+
+const EMPTY = new Uint8Array(0)

@@ -1,0 +1,25 @@
+import type { Session } from './session.ts'
+import type { BlockMessage, RejectMessage, RequestMessage } from '../wire/messages.ts'
+
+/** What a session tells the swarm it belongs to. */
+export interface SessionHost {
+  /** Their tree state or holdings became known, or more of either. */
+  onHoldings: (session: Session) => void
+  onHave: (session: Session, indexes: readonly number[]) => void
+  onMode: (session: Session, given: number) => void
+  onWant: (session: Session, upTo: number) => void
+  onRequest: (session: Session, request: RequestMessage) => void
+  onCancel: (session: Session, indexes: readonly number[]) => void
+  onReject: (session: Session, reject: RejectMessage) => void
+  /** The header of a block; false when its payload will be of no use. */
+  onBlockStart: (session: Session, block: BlockMessage) => boolean
+  onBlock: (session: Session, block: BlockMessage, payload: Uint8Array) => void
+  /** Bytes came on the data stream, whole frames or not. */
+  onBytes: (session: Session, bytes: number) => void
+  onPeers: (session: Session, records: readonly Uint8Array[]) => void
+  onRoundTrip: (session: Session, ms: number) => void
+  /** The data stream can take more. */
+  onWritable: (session: Session) => void
+  /** Called once, last. */
+  onEnd: (session: Session, err: Error | undefined) => void
+}

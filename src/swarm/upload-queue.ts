@@ -1,0 +1,69 @@
+import { WIRE_LIMITS } from '../wire/limits.ts'
+import { RejectReason } from '../wire/protocol.ts'
+import type { Session } from './session.ts'
+
+/** What one peer wants of us, and what was read for it and waits for its socket. */
+export class UploadQueue {
+  readonly session: Session
+  readonly blocks = new Set<number>()
+  readonly nodes: Uint8Array[] = []
+  /** A publisher's peer: bytes it granted us to choose, from the start, and those used. */
+  wantUpTo = 0
+  wantUsed = 0
+  /** Bytes read or being read and not yet handed to its socket. */
+  aheadBytes = 0
+  readonly ready: Array<{ index: number, bytes: Uint8Array }> = []
+  /** When it was last its turn, on the clock. */
+  servedAt: number
+
+  constructor (session: Session, now: number) {
+    this.session = session
+    this.servedAt = now
+  }
+
+  get hasWork (): boolean {
+    return this.nodes.length > 0 || this.blocks.size > 0 || this.hasGrant
+  }
+
+  /** Bytes of our choice can be sent. */
+  get hasGrant (): boolean {
+    return this.wantUpTo > this.wantUsed
+  }
+
+  /** Queues blocks that were asked for, except those with a reason not to: they, and what is too many, are rejected. */
+  askBlocks (indexes: readonly number[], refusalOf: (block: number) => RejectReason | undefined): void {
+    const rejected = new Map<RejectReason, number[]>()
+    for (const index of indexes) {
+      const reason = refusalOf(index) ??
+        (this.blocks.size >= WIRE_LIMITS.requestsQueued ? RejectReason.busy : undefined)
+      if (reason === undefined) {
+        this.blocks.add(index)
+        continue
+      }
+      const same = rejected.get(reason)
+      if (same === undefined) rejected.set(reason, [index])
+      else same.push(index)
+    }
+    for (const [reason, refused] of rejected) this.reject(reason, { indexes: refused })
+  }
+
+  /** Queues tree nodes that were asked for; what is too many is rejected. */
+  askNodes (cids: readonly Uint8Array[]): void {
+    const room = Math.max(0, WIRE_LIMITS.nodesQueued - this.nodes.length)
+    this.nodes.push(...cids.slice(0, room))
+    const refused = cids.slice(room)
+    if (refused.length > 0) this.reject(RejectReason.busy, { cids: refused })
+  }
+
+  reject (reason: RejectReason, what: { indexes?: readonly number[], cids?: readonly Uint8Array[] }): void {
+    const { indexes = [], cids = [] } = what
+    this.session.send({ type: 'reject', indexes, cids, reason, retryAfterMs: RETRY_AFTER_MS })
+  }
+
+  /** Whatever is granted beyond what was used is void from now on. */
+  endGrant (): void {
+    this.wantUpTo = this.wantUsed
+  }
+}
+
+const RETRY_AFTER_MS = 1000
