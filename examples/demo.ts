@@ -3,7 +3,7 @@
 //   npm run demo [-- PATH] [--peers 4] [--price 0.09] [--size 64MiB]
 //
 // Without PATH it makes a model of 64 MiB. Everything is on loopback and in a temporary folder that is removed.
-import { mkdtemp, rm } from 'node:fs/promises'
+import { access, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -83,6 +83,7 @@ interface RunParts {
 async function run ({ options, dir, running, signal }: RunParts): Promise<void> {
   const path = options.path === undefined ? join(dir, 'toy-llama') : resolve(options.path)
   if (options.path === undefined) await makeModel(path, { sizeBytes: options.sizeBytes })
+  else await access(path).catch((err: unknown) => { throw new Error(`there is nothing at ${path}, or it may not be read`, { cause: err }) })
   const published = await hashFiles(path)
 
   const publisher = new NodeProcess('the publisher', [CLI, 'share', path, ...LOCAL_ONLY, '--state', join(dir, 'publisher')])

@@ -149,7 +149,7 @@ export interface ModelSummary {
   /** File or folder its files lie in. */
   readonly path: string
   readonly bytes: number
-  /** Bytes held, verified when they were written or indexed. */
+  /** Bytes held, verified when they were written or indexed, of files that still have the size and time of then. */
   readonly heldBytes: number
   readonly origin: 'published' | 'pulled'
 }
@@ -158,7 +158,10 @@ export interface Verification {
   readonly root: string
   readonly bytes: number
   readonly goodBytes: number
-  /** Files with missing or wrong blocks, by path inside the model. */
+  /**
+   * Files that are not the model's, by path inside the model. `blocks` are missing or wrong; 0 when the file only has
+   * bytes after its end, or is empty and gone.
+   */
   readonly bad: readonly { readonly path: string, readonly blocks: number }[]
 }
 

@@ -1,18 +1,23 @@
-import { isModelswarmError, ModelswarmError } from './errors.ts'
 import { CID } from 'multiformats/cid'
+import { isModelswarmError, ModelswarmError } from './errors.ts'
+import { checkFile } from './files/check-file.ts'
+import { identityOf, sameIdentity } from './files/file-identity.ts'
 import { absolutePath } from './files/paths.ts'
 import { FileReaders } from './files/reader.ts'
 import { inspect } from './inspect.ts'
 import { parseLink } from './model/link.ts'
+import { DIGEST_BYTES } from './model/block-id.ts'
 import { verifyBlock } from './model/verify.ts'
 import { hashWorkers } from './node/hash-workers.ts'
+import { checkAbortSignal, checkDir, checkFunction, checkKeys, checkPath, checkFlag } from './node/options.ts'
 import { clock, hash } from './node/ports.ts'
 import { publish } from './publish.ts'
 import { knownManifest } from './serve.ts'
 import { openStore } from './store/open-store.ts'
 import type { Collection, Inspection, ModelSummary, Verification, VerifyOptions } from './api.ts'
+import type { CheckedFile, ExpectedBlock } from './files/check-file.ts'
 import type { FileIdentity } from './files/file-identity.ts'
-import type { Manifest } from './model/manifest.ts'
+import type { Manifest, ManifestFile } from './model/manifest.ts'
 import type { ModelRecord, ModelRecordFile } from './store/models.ts'
 import type { Store } from './store/open-store.ts'
 
@@ -22,6 +27,8 @@ import type { Store } from './store/open-store.ts'
  * @throws ModelswarmError ERR_STATE_VERSION, ERR_STATE_DAMAGED, ERR_PATH_KIND, ERR_PATH_PERMISSION, ERR_DISK
  */
 export async function openCollection (options: { dir: string }): Promise<Collection> {
+  checkKeys('openCollection', options, ['dir'])
+  checkDir('openCollection', options.dir)
   return new StoreCollection(await openStore(options.dir))
 }
 
@@ -41,23 +48,31 @@ class StoreCollection implements Collection {
   }
 
   async list (): Promise<ModelSummary[]> {
-    return this.#store.models.list().map(record => ({
+    return await Promise.all(this.#store.models.list().map(async record => ({
       root: record.root,
       name: record.name,
       path: record.path,
       bytes: record.totalBytes,
-      heldBytes: record.heldBytes,
+      heldBytes: await heldBytesOf(record),
       origin: record.origin
-    }))
+    })))
   }
 
   async inspect (rootOrPath: string, options: { tensors?: boolean, signal?: AbortSignal } = {}): Promise<Inspection> {
+    checkPath('inspect', 'rootOrPath', rootOrPath)
+    checkKeys('inspect', options, ['tensors', 'signal'])
+    checkFlag('inspect', 'tensors', options.tensors)
+    checkAbortSignal('inspect', options.signal)
     const { manifest, records } = await this.#find(rootOrPath) ?? await this.#index(rootOrPath, options.signal)
     const files = records.flatMap(record => record.files)
     return await inspect(manifest, { tensors: options.tensors ?? false, files, readers: this.#readers })
   }
 
   async verify (rootOrPath: string, options: VerifyOptions = {}): Promise<Verification> {
+    checkPath('verify', 'rootOrPath', rootOrPath)
+    checkKeys('verify', options, ['onProgress', 'signal'])
+    checkFunction('verify', 'onProgress', options.onProgress)
+    checkAbortSignal('verify', options.signal)
     const found = await this.#find(rootOrPath)
     if (found === undefined) {
       throw new ModelswarmError('ERR_UNKNOWN_ROOT',
@@ -68,26 +83,24 @@ class StoreCollection implements Collection {
     const total = records.reduce((sum, record) => sum + bytesOf(record, manifest), 0)
     let bytes = 0
     let goodBytes = 0
+    const onBlock = (sizeBytes: number): void => { options.onProgress?.({ bytes: bytes += sizeBytes, total }) }
     for (const record of records) {
-      const badFiles = new Set<string>()
+      const files: ModelRecordFile[] = []
       for (const file of record.files) {
-        let blocks = 0
-        for (const { block, offset, sizeBytes } of slotsOf(manifest, file.path)) {
-          options.signal?.throwIfAborted()
-          if (await this.#isGood(manifest, file, { block, offset })) goodBytes += sizeBytes
-          else blocks++
-          options.onProgress?.({ bytes: bytes += sizeBytes, total })
+        const checked = await this.#check(manifest, file, { onBlock, signal: options.signal })
+        goodBytes += checked.goodBytes
+        if (checked.identity === undefined) {
+          bad.push({ path: records.length === 1 ? file.path : file.absolute, blocks: checked.badBlocks })
         }
-        if (blocks === 0) continue
-        badFiles.add(file.path)
-        bad.push({ path: records.length === 1 ? file.path : file.absolute, blocks })
+        files.push(await this.#believe(manifest, file, checked.identity))
       }
-      if (badFiles.size > 0) await this.#disbelieve(record, badFiles)
+      if (files.some((file, i) => file !== record.files[i])) await this.#store.models.put({ ...record, files })
     }
     return { root: manifest.root.toString(), bytes: total, goodBytes, bad }
   }
 
   async forget (root: string): Promise<void> {
+    checkPath('forget', 'root', root)
     const id = parseLink(root).root.toString()
     if (this.#store.models.get(id).length === 0) throw unknownRoot(root)
     await this.#store.forget(id)
@@ -112,23 +125,47 @@ class StoreCollection implements Collection {
     return { manifest, records: [record] }
   }
 
-  async #isGood (manifest: Manifest, file: ModelRecordFile, at: { block: number, offset: number }): Promise<boolean> {
-    try {
-      const bytes = await this.#readers.read(file.absolute, at.offset, manifest.sizeBytes(at.block), file.identity)
-      await verifyBlock(manifest, at.block, bytes, { hash })
-      return true
-    } catch (err) {
-      // Wrong bytes, or another file than was indexed: bad. A disk that fails is told, not called a bad block.
-      if (isModelswarmError(err, 'ERR_BAD_BLOCK', 'ERR_FILE_CHANGED')) return false
-      throw err
-    }
+  async #check (
+    manifest: Manifest, { path, absolute }: ModelRecordFile,
+    options: { onBlock: (sizeBytes: number) => void, signal: AbortSignal | undefined }
+  ): Promise<CheckedFile> {
+    const file = fileIn(manifest, path)
+    return await checkFile(absolute, {
+      ...options,
+      blocks: blocksOf(manifest, file),
+      sizeBytes: file?.sizeBytes ?? 0,
+      isGood: async (block, bytes) => {
+        try {
+          await verifyBlock(manifest, block, bytes, { hash })
+          return true
+        } catch (err) {
+          if (isModelswarmError(err, 'ERR_BAD_BLOCK')) return false
+          throw err
+        }
+      }
+    })
   }
 
-  /** Files that turned out bad are neither served nor copied from until they are published or pulled again. */
-  async #disbelieve (record: ModelRecord, paths: ReadonlySet<string>): Promise<void> {
-    for (const file of record.files) if (paths.has(file.path)) await this.#store.places.dropPath(file.absolute)
-    const files = record.files.map(file => paths.has(file.path) ? { ...file, identity: NO_FILE } : file)
-    await this.#store.models.put({ ...record, files })
+  /**
+   * A file that turned out bad is neither served nor copied from until it is published or pulled again, or found good
+   * here; one that is good with other times or another inode is indexed as it is now.
+   */
+  async #believe (
+    manifest: Manifest, file: ModelRecordFile, identity: FileIdentity | undefined
+  ): Promise<ModelRecordFile> {
+    const { absolute } = file
+    if (identity === undefined) {
+      await this.#store.places.dropPath(absolute)
+      return { ...file, identity: NO_FILE }
+    }
+    if (sameIdentity(identity, file.identity)) return file
+    const inModel = fileIn(manifest, file.path)
+    const blocks = [...blocksOf(manifest, inModel)]
+    const digests = new Uint8Array(blocks.length * DIGEST_BYTES)
+    for (const [i, { block }] of blocks.entries()) digests.set(manifest.digest(block), i * DIGEST_BYTES)
+    const sizes = blocks.map(({ sizeBytes }) => sizeBytes)
+    await this.#store.places.replaceFile({ path: absolute, identity, leaf: inModel?.leaf ?? 'raw' }, digests, sizes)
+    return { ...file, identity }
   }
 
   /** A root with all its copies here, or the one copy at a path; undefined for a path that nothing is recorded of. */
@@ -168,8 +205,31 @@ function bytesOf (record: ModelRecord, manifest: Manifest): number {
   return record.files.reduce((sum, file) => sum + (sizes.get(file.path) ?? 0), 0)
 }
 
-function * slotsOf (manifest: Manifest, path: string): Generator<{ block: number, offset: number, sizeBytes: number }> {
-  const file = manifest.files.find(one => one.path === path)
+/** Bytes of the files that are still there with the size and time they were indexed with; nothing is read. */
+async function heldBytesOf (record: ModelRecord): Promise<number> {
+  let bytes = 0
+  for (const { absolute, identity } of record.files) {
+    if (await looksUnchanged(absolute, identity)) bytes += identity.sizeBytes
+  }
+  return Math.min(bytes, record.heldBytes)
+}
+
+async function looksUnchanged (path: string, expected: FileIdentity): Promise<boolean> {
+  try {
+    const { sizeBytes, mtimeNs } = await identityOf(path)
+    return sizeBytes === expected.sizeBytes && mtimeNs === expected.mtimeNs
+  } catch (err) {
+    // Gone, or behind something that is not ours to enter: not held. A failing disk is told.
+    if (isModelswarmError(err, 'ERR_PATH_NOT_FOUND', 'ERR_PATH_PERMISSION', 'ERR_PATH_KIND')) return false
+    throw err
+  }
+}
+
+function fileIn (manifest: Manifest, path: string): ManifestFile | undefined {
+  return manifest.files.find(one => one.path === path)
+}
+
+function * blocksOf (manifest: Manifest, file: ManifestFile | undefined): Generator<ExpectedBlock> {
   if (file === undefined) return
   for (let slot = file.firstSlot; slot < file.firstSlot + file.slotCount; slot++) {
     const block = manifest.blockOfSlot(slot)

@@ -58,8 +58,7 @@ export const MAX_CREDIT_BYTES = 8 * MIB
 export const CREDIT_QUEUE_MS = 100
 /**
  * The wait for an answer counts as round trip up to this: requests stand behind blocks in our own sockets. Beyond it
- * the
- * source itself is busy, and more requests would only queue there.
+ * the source itself is busy, and more requests would only queue there.
  */
 export const CREDIT_LATENCY_MS = 200
 /** A source that delivers nothing for so long while blocks are asked of it loses them to others. */

@@ -1,20 +1,22 @@
 import './polyfill.ts'
 import picomatch from 'picomatch'
-import { openNodeParts } from './node/open.ts'
 import { asRoot } from './collection.ts'
+import { GIVE_UP_SECONDS } from './defaults.ts'
 import { ModelswarmError } from './errors.ts'
 import { inspect } from './inspect.ts'
-import { linkPeers } from './node/link-peers.ts'
 import { Bitfield } from './model/bitfield.ts'
 import { formatLink, parseLink } from './model/link.ts'
-import { checkKeys, checkSeconds, checkTexts, resolveNodeOptions } from './node/options.ts'
+import { dialable } from './node/addresses.ts'
+import { linkPeers } from './node/link-peers.ts'
+import { openNodeParts } from './node/open.ts'
+import { checkInspect, checkLinger, checkPublish, checkPull } from './node/calls.ts'
+import { checkText, resolveNodeOptions } from './node/options.ts'
 import { publish } from './publish.ts'
 import { pull } from './pull.ts'
 import { gaveUp } from './pull/gave-up.ts'
 import { fetchTree } from './pull/tree.ts'
 import { PullWatch } from './pull/watch.ts'
 import { knownManifest, recordAccess } from './serve.ts'
-import { GIVE_UP_SECONDS } from './defaults.ts'
 import type {
   InspectOptions, Inspection, LingerOptions, Node, NodeOptions, PublishedModel, PublishOptions, PulledModel,
   PullOptions, SwarmState
@@ -42,7 +44,6 @@ export async function createNode (options: NodeOptions): Promise<Node> {
   return new ModelswarmNode(await openNodeParts(resolved))
 }
 
-const PULL_KEYS = ['peers', 'include', 'force', 'giveUpSeconds', 'onProgress', 'signal']
 const LINGER_LOOK_MS = 100
 
 class ModelswarmNode implements Node {
@@ -67,7 +68,7 @@ class ModelswarmNode implements Node {
   }
 
   async publish (path: string, options: PublishOptions = {}): Promise<PublishedModel> {
-    checkKeys('publish', options, ['onProgress', 'signal'])
+    checkPublish(path, options)
     return await this.#running(options.signal, async signal => {
       const { record, manifest } = await publish(path, { ...this.#parts, onProgress: options.onProgress, signal })
       await this.#parts.swarms.replace(manifest.root, swarm => {
@@ -88,10 +89,7 @@ class ModelswarmNode implements Node {
   }
 
   async pull (link: string, dir: string, options: PullOptions = {}): Promise<PulledModel> {
-    checkKeys('pull', options, PULL_KEYS)
-    checkTexts('pull', 'peers', options.peers ?? [])
-    checkTexts('pull', 'include', options.include ?? [])
-    checkSeconds('pull', 'giveUpSeconds', options.giveUpSeconds)
+    checkPull(link, dir, options)
     const parsed = parseLink(link)
     return await this.#running(options.signal, async signal => {
       const { swarms } = this.#parts
@@ -112,8 +110,7 @@ class ModelswarmNode implements Node {
   }
 
   async linger (root: string, options: LingerOptions): Promise<void> {
-    checkKeys('linger', options, ['seconds', 'signal'])
-    checkSeconds('linger', 'seconds', options.seconds)
+    checkLinger(root, options)
     const swarm = this.#parts.swarms.get(parseLink(root).root)
     const { clock } = this.#parts
     const endAt = clock.now() + options.seconds * 1000
@@ -129,6 +126,7 @@ class ModelswarmNode implements Node {
   }
 
   swarm (root: string): SwarmState | undefined {
+    checkText('swarm', 'root', root)
     const swarm = this.#parts.swarms.get(parseLink(root).root)
     if (swarm === undefined) return undefined
     const known = [...swarm.sessions.values()].flatMap(session => session.theirHoldings ?? [])
@@ -145,7 +143,7 @@ class ModelswarmNode implements Node {
   }
 
   async inspect (linkOrRootOrPath: string, options: InspectOptions = {}): Promise<Inspection> {
-    checkKeys('inspect', options, ['peers', 'giveUpSeconds', 'tensors', 'signal'])
+    checkInspect(linkOrRootOrPath, options)
     const { tensors = false, giveUpSeconds = GIVE_UP_SECONDS } = options
     return await this.#running(options.signal, async signal => {
       const parts = this.#parts
@@ -188,7 +186,7 @@ class ModelswarmNode implements Node {
 
   #addHints (swarm: Swarm, link: Link, peers: readonly string[]): void {
     const search = this.#parts.discovery.search(swarm)
-    for (const peer of link.peers) {
+    for (const peer of dialable(link.peers, this.#parts.options.onNote)) {
       if (peer.addrs.length > 0) search.add({ peerId: peer.id, addrs: peer.addrs, isHint: true })
     }
     for (const addr of peers) {

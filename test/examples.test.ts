@@ -81,6 +81,11 @@ describe('the demo', () => {
     expect(code).toBe(0)
   })
 
+  it('says in one line that there is no model at a path', async () => {
+    const { code, output } = await runExample('demo', '/no-such-model')
+    expect({ code, output }).toEqual({ code: 1, output: 'demo: there is nothing at /no-such-model, or it may not be read\n' })
+  })
+
   it('says in one line what is wrong with its options', async () => {
     const { code, output } = await runExample('demo', '--peers', 'many')
     expect({ code, output }).toEqual({ code: 1, output: 'demo: --peers is a number from 1 to 32\n' })

@@ -21,10 +21,13 @@ export function pullLine (event: PullProgress, columns?: number): string {
   return barLine(event.bytes, event.total, facts, columns)
 }
 
-/** One line of a model being served: how far the others have come and what that has cost us. */
-export function swarmLine (state: SwarmState, columns?: number): string {
+/**
+ * One line of a model being served: how far the others have come and what that has cost us. `hadPeers` when some were
+ * there before.
+ */
+export function swarmLine (state: SwarmState, columns?: number, hadPeers: boolean = false): string {
   if (state.peers === 0) {
-    return fit([`no peers yet, ${sentFact(state)}`], columns)
+    return fit([`${hadPeers ? 'no peers now' : 'no peers yet'}, ${sentFact(state)}`], columns)
   }
   const facts = [
     formatCount(state.peers, 'peer') + (state.seeders > 0 ? ` (${state.seeders} complete)` : ''),
@@ -46,7 +49,7 @@ export function doneLine (done: Pick<PullDone, 'bytes' | 'seconds' | 'held' | 'f
   const places: string[] = []
   if (done.from.peers > 0) {
     places.push(`${share(done.fromPublisher)} from the publisher`)
-    places.push(`${share(done.from.peers - done.fromPublisher)} from other peers`)
+    if (done.fromPublisher < done.from.peers) places.push(`${share(done.from.peers - done.fromPublisher)} from other peers`)
   }
   if (done.from.origins > 0) places.push(`${share(done.from.origins)} from origins`)
   if (done.from.local > 0) places.push(`${share(done.from.local)} copied on this machine`)

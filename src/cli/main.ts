@@ -1,12 +1,7 @@
 #!/usr/bin/env node
 import { createRequire } from 'node:module'
-import { createNode, openCollection, parseLink } from '../index.ts'
-import { EXIT_FAILED, failureLine } from './failure.ts'
-import { run } from './program.ts'
-import { stopOnClosedPipe, stopOnSignals } from './signals.ts'
-
-/** A handle that somebody forgot to close must not keep a finished command alive. */
-const EXIT_AFTER_MS = 3000
+import { EXIT_FAILED, failureLine } from './failure-line.ts'
+import { flushed, stopOnClosedPipe, stopOnSignals } from './signals.ts'
 
 const controller = new AbortController()
 stopOnSignals(process, controller)
@@ -19,7 +14,9 @@ process.on('uncaughtException', err => {
   process.exit(EXIT_FAILED)
 })
 
-process.exitCode = await run(process.argv.slice(2), {
+// Loading takes half a second: only now, so that a signal meanwhile is a clean end already.
+const [{ createNode, openCollection, parseLink }, { run }] = await Promise.all([import('../index.ts'), import('./program.ts')])
+const exitCode = await run(process.argv.slice(2), {
   createNode,
   openCollection,
   parseLink,
@@ -30,7 +27,9 @@ process.exitCode = await run(process.argv.slice(2), {
   signal: controller.signal,
   version: packageVersion()
 })
-setTimeout(() => { process.exit() }, EXIT_AFTER_MS).unref()
+await Promise.all([flushed(process.stdout), flushed(process.stderr)])
+// Not when the last handle is closed: a timer of libp2p's address manager would keep a finished command for a second.
+process.exit(exitCode)
 
 /** The package finds itself by its own name, from src/ as from dist/. */
 function packageVersion (): string {

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander'
-import { CliError, EXIT_MISUSE, exitCodeOf, failureLine, isInterruption } from './failure.ts'
+import { CliError, exitCodeOf, isInterruption } from './failure.ts'
+import { EXIT_MISUSE, failureLine } from './failure-line.ts'
 import { addInspect } from './inspect.ts'
 import { addLs } from './ls.ts'
 import { addPull } from './pull.ts'
@@ -56,7 +57,7 @@ function createProgram (parts: CliParts): Command {
 /** A failure as it is shown: commander's own ones become misuse, an end by signal says so. */
 function answerable (err: unknown, signal: AbortSignal): unknown {
   if (err instanceof CommanderError) {
-    const text = err.message.replace(/^error: /, '').replace(/^\(outputHelp\)$/, 'no such command')
+    const text = err.message.replace(/^error: /, '').replace(/^\(outputHelp\)$/, 'no such command').replace(/\.$/, '')
     return new CliError(`${text}, see modelswarm --help`, EXIT_MISUSE)
   }
   if (err instanceof CliError || !isInterruption(err, signal)) return err

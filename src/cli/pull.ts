@@ -45,10 +45,12 @@ async function pull (link: string, options: PullCommandOptions, parts: CliParts)
   let node: Node | undefined
   let done: PulledModel | undefined
   let failure: unknown
+  let hasStarted = false
   try {
     const onNote = (message: string): void => { live.note(message) }
     node = await parts.createNode(nodeOptions(options, { onNote, signal, avoidPeerIds }))
-    done = await node.pull(link, options.out, pullOptions(options, { output, live, signal }))
+    const onStarted = (): void => { hasStarted = true }
+    done = await node.pull(link, options.out, pullOptions(options, { output, live, signal, onStarted }))
     live.clear()
     sayDone(output, done)
     await serveAfter({ node, root: done.root, options, output, live, signal })
@@ -58,7 +60,11 @@ async function pull (link: string, options: PullCommandOptions, parts: CliParts)
     live.clear()
     await node?.stop()
   }
-  if (failure !== undefined && !isInterruption(failure, signal)) throw failure
+  if (failure !== undefined && !isInterruption(failure, signal)) {
+    // A program that saw it begin sees it end; people have the line on standard error.
+    if (hasStarted && output.json) sayStopped(output, node)
+    throw failure
+  }
   sayStopped(output, node)
   if (done === undefined) throw new CliError('interrupted; run the same command to go on')
 }
@@ -69,12 +75,15 @@ interface WatchParts {
   signal: AbortSignal
 }
 
-function pullOptions (options: PullCommandOptions, parts: WatchParts): PullOptions {
+function pullOptions (options: PullCommandOptions, parts: WatchParts & { onStarted: () => void }): PullOptions {
   return {
     giveUpSeconds: options.giveUp,
     force: options.force === true,
     signal: parts.signal,
-    onProgress: event => { report(event, options.out, parts) },
+    onProgress: event => {
+      if (event.type === 'started') parts.onStarted()
+      report(event, options.out, parts)
+    },
     ...options.peer === undefined ? {} : { peers: options.peer },
     ...options.include === undefined ? {} : { include: options.include }
   }

@@ -39,13 +39,16 @@ export async function serveUntil (
 
 /** Shows how the swarm of each model comes along until the function it returns is called. */
 export function showSwarms (node: Node, models: readonly ServedModel[], live: Live): () => void {
+  const hadPeers = new Set<string>()
   const showAll = (): void => {
     for (const { root, label } of models) {
       const state = node.swarm(root)
       if (state === undefined) continue
+      if (state.peers > 0 || state.sentBytes > 0) hadPeers.add(root)
       live.show(root, columns => {
         const before = label === undefined ? '' : `${label}: `
-        return before + swarmLine(state, columns === undefined ? undefined : columns - before.length)
+        const room = columns === undefined ? undefined : columns - before.length
+        return before + swarmLine(state, room, hadPeers.has(root))
       })
     }
   }

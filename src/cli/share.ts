@@ -1,7 +1,7 @@
 import { basename, resolve } from 'node:path'
 import { isInterruption } from './failure.ts'
 import { hashLine } from './lines.ts'
-import { addNetworkOptions } from './options.ts'
+import { addNetworkOptions, collect } from './options.ts'
 import { Output } from './output.ts'
 import { Live } from './progress.ts'
 import { isOnlyLoopback, nodeOptions, serveUntil } from './serving.ts'
@@ -16,7 +16,7 @@ import type { Command } from 'commander'
 export function addShare (program: Command, parts: CliParts): void {
   addNetworkOptions(program.command('share'), parts.env)
     .description('publish models where they lie, without a copy, and serve them until Ctrl-C')
-    .argument('<path...>', 'file or folder; each becomes a model of its own')
+    .argument('<path...>', 'file or folder; each becomes a model of its own', collect)
     .action(async (paths: string[], options: NetworkOptions) => { await share(paths, options, parts) })
 }
 

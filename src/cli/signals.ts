@@ -1,4 +1,4 @@
-import { EXIT_KILLED } from './failure.ts'
+import { EXIT_KILLED } from './failure-line.ts'
 
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const
 
@@ -18,6 +18,16 @@ export function stopOnSignals (source: SignalSource, controller: AbortController
       else controller.abort()
     })
   }
+}
+
+/**
+ * Resolves when all that was written to a stream is out of this process, or can never be: `process.exit` would cut off
+ * what a slow reader of a pipe has not taken yet.
+ */
+export async function flushed (stream: Pick<NodeJS.WritableStream, 'write'>): Promise<void> {
+  await new Promise<void>(resolve => {
+    stream.write('', () => { resolve() })
+  })
 }
 
 /** A reader that went away (`modelswarm ls | head -1`) ends the command like a signal, without a word. */

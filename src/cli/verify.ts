@@ -49,7 +49,7 @@ async function verify (what: string, options: CommonOptions, parts: CliParts): P
 function sayVerification (output: Output, result: Verification): void {
   for (const { path, blocks } of result.bad) {
     output.event('bad', { path, blocks })
-    output.result(`bad: ${path}: ${formatCount(blocks, 'block')} missing or wrong`)
+    output.result(`bad: ${path}: ${blocks === 0 ? 'gone, or longer than it should be' : `${formatCount(blocks, 'block')} missing or wrong`}`)
   }
   const { root, bytes, goodBytes } = result
   output.event('verified', { root, bytes, goodBytes, bad: result.bad.length })
@@ -59,7 +59,10 @@ function sayVerification (output: Output, result: Verification): void {
   }
   const named = result.bad.slice(0, NAMED_IN_FAILURE).map(file => file.path)
   const more = result.bad.length - named.length
-  throw new CliError(`${formatBytes(bytes - goodBytes)} of ${formatBytes(bytes)} of ${root} are missing or wrong` +
+  const wrong = goodBytes < bytes
+    ? `${formatBytes(bytes - goodBytes)} of ${formatBytes(bytes)} of ${root} are missing or wrong`
+    : `all ${formatBytes(bytes)} of ${root} are there, but not its files as they should be`
+  throw new CliError(wrong +
     (named.length === 0 ? '' : `, in ${named.join(', ')}`) + (more > 0 ? ` and ${formatCount(more, 'file')} more` : '') +
-    '; pull it again into the same folder to repair it')
+    '; to repair it, pull it again into the same folder with --force')
 }

@@ -42,11 +42,6 @@ export function * cutLengths (plan: CutPlan): Generator<number, undefined> {
   }
 }
 
-/** How many blocks cutLengths gives. */
-export function cutCount (plan: CutPlan): number {
-  return plan.regions.reduce((count, { sizeBytes, blockBytes }) => count + Math.ceil(sizeBytes / blockBytes), 0)
-}
-
 function * tensorRegions (fileBytes: number, { tensors }: TensorTable): Generator<CutRegion> {
   const headerBytes = tensors[0]?.offset ?? fileBytes
   if (headerBytes > 0) yield region(headerBytes)

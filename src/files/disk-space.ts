@@ -18,17 +18,19 @@ export function peopleBytes (bytes: number): string {
 
 /**
  * Makes sure that the disk under a folder has room. The folder need not exist yet: the nearest parent that does
- * decides.
+ * decides. `spareBytes` are to stay free beyond what is needed.
  *
  * @throws ModelswarmError ERR_NO_SPACE with both numbers; ERR_PATH_PERMISSION or ERR_DISK when the disk cannot be asked
  */
-export async function checkSpace (dir: string, neededBytes: number): Promise<void> {
+export async function checkSpace (dir: string, neededBytes: number, spareBytes: number = 0): Promise<void> {
   const freeBytes = await freeSpace(dir)
-  if (freeBytes >= neededBytes) return
+  const missingBytes = neededBytes + spareBytes - freeBytes
+  if (missingBytes <= 0) return
+  const reserve = spareBytes === 0 ? '' : ` and keep ${peopleBytes(spareBytes)} in reserve`
   throw new ModelswarmError('ERR_NO_SPACE',
-    `Cannot write ${peopleBytes(neededBytes)} to ${dir}: only ${peopleBytes(freeBytes)} are free; ` +
-    `free ${peopleBytes(neededBytes - freeBytes)} or choose another disk`,
-    { path: dir, expected: neededBytes, received: freeBytes })
+    `Cannot write ${peopleBytes(neededBytes)} to ${dir}${reserve}: only ${peopleBytes(freeBytes)} are free; ` +
+    `free ${peopleBytes(missingBytes)} or choose another disk`,
+    { path: dir, expected: neededBytes + spareBytes, received: freeBytes })
 }
 
 /** Bytes that this user may still write under a folder, existing or not yet. */

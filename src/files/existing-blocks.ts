@@ -119,6 +119,6 @@ export function targetDiffers (dir: string, wanted: readonly WantedFile[]): Mode
   const names = wanted.slice(0, 5).map(({ file }) => file.path).join(', ')
   const more = wanted.length > 5 ? ` and ${wanted.length - 5} more` : ''
   return new ModelswarmError('ERR_TARGET_DIFFERS',
-    `Cannot pull into ${dir}: files of the model are there with other bytes: ${names}${more}; pull elsewhere, or replace them with force`,
+    `Cannot pull into ${dir}: files of the model are there with other bytes: ${names}${more}; pull elsewhere, or replace them with --force`,
     { path: dir })
 }

@@ -85,8 +85,10 @@ export class HandleCache {
   }
 
   #close (entry: Entry): void {
-    const closing = entry.handle.then(async handle => { await handle.close() }).catch((err: unknown) => {
-      this.#failure ??= err
+    const closing = entry.handle.then(async handle => {
+      await handle.close().catch((err: unknown) => { this.#failure ??= err })
+    }, () => {
+      // It never opened: nothing to close, and who used it was told.
     }).finally(() => { this.#closing.delete(closing) })
     this.#closing.add(closing)
   }

@@ -25,10 +25,6 @@ export class PartFiles {
     this.#handles = new HandleCache(maxOpen)
   }
 
-  get openCount (): number {
-    return this.#handles.openCount
-  }
-
   /**
    * Writes bytes at an offset; when it resolves the write has returned, not been synced. Keeps nothing of `bytes`.
    *

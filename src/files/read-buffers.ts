@@ -1,7 +1,7 @@
 /**
  * A fixed number of buffers in shared memory, lent to whoever reads and given back when the bytes have been used:
- * reading
- * into fresh memory costs as much as the read itself (page faults), and other threads see these without a copy.
+ * reading into fresh memory costs as much as the read itself (page faults), and other threads see these without a
+ * copy.
  */
 export class ReadBuffers {
   readonly bufferBytes: number

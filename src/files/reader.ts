@@ -41,8 +41,7 @@ export class FileReaders {
    * verifies them.
    *
    * @throws ModelswarmError ERR_FILE_CHANGED when the file is gone, shorter, or not the one expected;
-   *   ERR_PATH_PERMISSION,
-   *   ERR_DISK; ERR_STOPPED after close
+   *   ERR_PATH_PERMISSION, ERR_DISK; ERR_STOPPED after close
    */
   async read (path: string, offset: number, length: number, expected: FileIdentity): Promise<Uint8Array> {
     for (;;) {

@@ -17,8 +17,7 @@ export class SafeFolders {
    * Checks the folders above a path inside the model, and makes those that are missing.
    *
    * @throws ModelswarmError ERR_PATH_KIND when one of them leads out or is no folder; ERR_PATH_PERMISSION,
-   *   ERR_NO_SPACE,
-   *   ERR_DISK
+   *   ERR_NO_SPACE, ERR_DISK
    */
   async make (folder: string): Promise<void> {
     if (folder === '') return

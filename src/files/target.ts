@@ -1,8 +1,9 @@
-import { mkdir, realpath, rmdir } from 'node:fs/promises'
+import { realpath, rmdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { ModelswarmError, systemCode } from '../errors.ts'
 import { checkNames, OWN_NAME } from '../model/safe-name.ts'
 import { onDisk } from './disk-error.ts'
+import { makeFolders } from './make-folders.ts'
 import { PartFiles } from './part-files.ts'
 import { takeLock } from './process-lock.ts'
 import { FileReaders } from './reader.ts'
@@ -28,9 +29,8 @@ export interface TargetOptions {
  * else. `close` must be called.
  *
  * @throws ModelswarmError ERR_TARGET_BUSY naming the process; ERR_PATH_KIND when it is no folder or a link in it leads
- *   out;
- *   ERR_TARGET_DIFFERS when something stands in the way that is never replaced; ERR_UNSAFE_NAME; ERR_PATH_PERMISSION,
- *   ERR_NO_SPACE, ERR_DISK
+ *   out; ERR_TARGET_DIFFERS when something stands in the way that is never replaced; ERR_UNSAFE_NAME;
+ *   ERR_PATH_PERMISSION, ERR_NO_SPACE, ERR_DISK
  */
 export async function openTarget (dir: string, manifest: Manifest, options: TargetOptions = {}): Promise<Target> {
   const { include = () => true, signal } = options
@@ -65,15 +65,8 @@ export async function openTarget (dir: string, manifest: Manifest, options: Targ
 }
 
 async function makeFolder (dir: string): Promise<string> {
-  return await onDisk('use as target', dir, async () => {
-    try {
-      await mkdir(dir, { recursive: true })
-    } catch (err) {
-      if (systemCode(err) !== 'EEXIST' && systemCode(err) !== 'ENOTDIR') throw err
-      throw new ModelswarmError('ERR_PATH_KIND', `Cannot pull into ${dir}: it is no folder; name a folder`, { cause: err, path: dir })
-    }
-    return await realpath(dir)
-  })
+  await makeFolders(dir)
+  return await onDisk('use as target', dir, async () => await realpath(dir))
 }
 
 async function lockFolder (dir: string): Promise<ProcessLock> {

@@ -40,8 +40,7 @@ interface Place {
  * followed, also out of the folder; a link to a folder that we are in is skipped with a note.
  *
  * @throws ModelswarmError ERR_PATH_NOT_FOUND (also a dangling link), ERR_PATH_KIND (socket, FIFO, device),
- *   ERR_PATH_EMPTY (no
- *   file at all), ERR_PATH_PERMISSION, ERR_UNSAFE_NAME (a name that is no UTF-8), ERR_DISK; the
+ *   ERR_PATH_EMPTY (no file at all), ERR_PATH_PERMISSION, ERR_UNSAFE_NAME (a name that is no UTF-8), ERR_DISK; the
  *   signal's reason when aborted
  */
 export async function * walk (path: string, options: WalkOptions = {}): AsyncGenerator<WalkedEntry, void> {

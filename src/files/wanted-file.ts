@@ -43,9 +43,8 @@ export interface WantedFile {
 /**
  * Looks at what the target has of one file, changing nothing. The caller has checked the names.
  *
- * @throws ModelswarmError ERR_PATH_KIND when a link leads out of the target, or the part file's name is
- *   taken by something else; ERR_TARGET_DIFFERS when a folder stands where the file belongs, or
- *   a file where its folder does
+ * @throws ModelswarmError ERR_PATH_KIND when a link leads out of the target, or the part file's name is taken by
+ *   something else; ERR_TARGET_DIFFERS when a folder stands where the file belongs, or a file where its folder does
  */
 export async function lookAtFile (file: ManifestFile, dir: string, folders: SafeFolders): Promise<WantedFile> {
   const absolute = join(dir, file.path)

@@ -3,8 +3,8 @@ import { UnixFS } from 'ipfs-unixfs'
 import { CID } from 'multiformats/cid'
 import * as Digest from 'multiformats/hashes/digest'
 import { DAG_PB_CODEC, SHA2_256 } from './block-id.ts'
-import type { Hash } from './block-id.ts'
 import { varintBytes } from './leaf.ts'
+import type { Hash } from './block-id.ts'
 
 /** What a tree node links to: a block or another node. */
 export interface TreeLink {

@@ -5,8 +5,7 @@ import { hash } from './ports.ts'
 import type { HashMany } from '../model/block-id.ts'
 
 // The workers' program is text, so that it runs from source, from dist and from an application's bundle alike. It
-// hashes
-// ranges of shared memory: bytes read from a file are neither copied nor moved between threads.
+// hashes ranges of shared memory: bytes read from a file are neither copied nor moved between threads.
 const PROGRAM = `
 const { parentPort } = require('node:worker_threads')
 const { createHash } = require('node:crypto')

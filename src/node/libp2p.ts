@@ -5,11 +5,11 @@ import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from '@
 import { identify } from '@libp2p/identify'
 import { mdns } from '@libp2p/mdns'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
-import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
 import { ModelswarmError } from '../errors.ts'
-import { corkedTcp } from './corked-tcp.ts'
 import { scopeOf } from '../swarm/address-scope.ts'
+import { checkAddr } from './addresses.ts'
+import { corkedTcp } from './corked-tcp.ts'
 import type { Libp2p } from '@libp2p/interface'
 
 export async function generateKey (): Promise<Uint8Array> {
@@ -53,10 +53,8 @@ export async function startLibp2p (options: Libp2pOptions): Promise<Libp2p> {
   try {
     return await start(options, options.listen)
   } catch (err) {
-    // libp2p does not pass on what the system said, only that it failed.
     throw new ModelswarmError('ERR_LISTEN',
-      `Cannot listen on ${options.listen.join(', ')}: the port is taken or reserved, or the address is not this machine's; ` +
-      'choose another address or port', { cause: err })
+      `Cannot listen on ${options.listen.join(', ')}: ${whyNot(err)}; choose another address or port`, { cause: err })
   }
 }
 
@@ -90,11 +88,15 @@ async function start (options: Libp2pOptions, listen: readonly string[]): Promis
   return node
 }
 
-function checkAddr (addr: string): void {
-  try {
-    multiaddr(addr)
-  } catch (err) {
-    throw new ModelswarmError('ERR_BAD_OPTION',
-      `"${addr.slice(0, 60)}" is no multiaddr; one looks like /ip4/0.0.0.0/tcp/4001`, { cause: err })
-  }
+const LISTEN_FAILURES: ReadonlyArray<readonly [string, string]> = [
+  ['EACCES', 'the system reserves the port for others (EACCES)'],
+  ['EADDRINUSE', 'the port is taken (EADDRINUSE)'],
+  ['EADDRNOTAVAIL', 'the address is not this machine\'s (EADDRNOTAVAIL)']
+]
+
+/** libp2p gives what the system said as text, where it gives it. */
+function whyNot (err: unknown): string {
+  const text = err instanceof Error ? err.message : ''
+  const known = LISTEN_FAILURES.find(([code]) => text.includes(code))
+  return known?.[1] ?? 'the port is taken or reserved, or the address is not this machine\'s'
 }

@@ -5,8 +5,7 @@ const MAX_ADDRS = 4
 
 /**
  * The hint that a publisher puts into its link: at most four addresses, public ones first, then announced, then
- * private;
- * loopback only when nothing else is listened on.
+ * private; loopback only when nothing else is listened on.
  *
  * @param addrs multiaddrs, with or without /p2p/ID
  */

@@ -1,3 +1,4 @@
+import { isModelswarmError } from '../errors.ts'
 import { FileReaders } from '../files/reader.ts'
 import { generateKey, peerIdOf, startLibp2p } from './libp2p.ts'
 import { hashWorkers } from './hash-workers.ts'
@@ -82,12 +83,13 @@ async function wire (
     ourId: libp2p.peerId.toString(),
     roots: () => late.swarms?.roots() ?? [],
     swarmOf: async root => await late.swarms?.swarmOf(root),
-    clock,
-    random
+    clock
   })
   const discovery = new Discovery({ libp2p, reception, clock, random, signal: stopping.signal })
+  const noteUnreadable = unreadableNotes(options.onNote)
   const newSwarm = (root: CID): Swarm => {
     const swarm = new Swarm(root, { clock, random, hash })
+    swarm.events.onUnreadable = noteUnreadable
     swarm.events.onSession = session => { discovery.onSession(swarm, session) }
     swarm.events.onSessionEnd = (session, err) => { discovery.onSessionEnd(swarm, session, err) }
     swarm.events.onPeers = (session, records) => {
@@ -122,6 +124,18 @@ async function wire (
     reception.stop()
   })
   return parts
+}
+
+/** Says once of each file that it cannot be given to anybody any more. */
+function unreadableNotes (onNote: (message: string) => void): (block: number, err: unknown) => void {
+  const told = new Set<string>()
+  return (_block, err) => {
+    if (!isModelswarmError(err) || err.details.path === undefined || told.has(err.details.path)) return
+    const { path } = err.details
+    told.add(path)
+    const hasChanged = err.code === 'ERR_FILE_CHANGED'
+    onNote(hasChanged ? `${path} changed since it was published or pulled: nobody gets it from here; share it again` : err.message)
+  }
 }
 
 async function handleProtocols (

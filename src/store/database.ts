@@ -1,9 +1,10 @@
-import { readFile, mkdir, stat, writeFile, open as openFile } from 'node:fs/promises'
+import { readFile, stat, writeFile, open as openFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { open } from 'lmdb'
 import { ModelswarmError } from '../errors.ts'
 import { onDisk, unlessAbsent } from '../files/disk-error.ts'
 import { checkSpace } from '../files/disk-space.ts'
+import { makeFolders } from '../files/make-folders.ts'
 import { checkDatabaseFile } from './database-file.ts'
 import { damaged, databaseError } from './state-error.ts'
 import type { Database, RootDatabase } from 'lmdb'
@@ -108,11 +109,11 @@ export async function openDatabase (dir: string): Promise<StateDatabase> {
     if (found !== undefined && !found.isDirectory()) {
       throw new ModelswarmError('ERR_PATH_KIND', `Cannot use ${dir} as state folder: it is no folder; name a folder`, { path: dir })
     }
-    await mkdir(dir, { recursive: true, mode: 0o700 })
   })
+  await makeFolders(dir, { mode: 0o700 })
   await checkVersion(dir)
   const path = join(dir, 'db')
-  await onDisk('create folder', path, async () => { await mkdir(path, { recursive: true, mode: 0o700 }) })
+  await makeFolders(path, { mode: 0o700 })
   await checkDatabaseFile(join(path, 'data.mdb'))
   await checkWritable(path)
   await checkLockSpace(path)
@@ -136,22 +137,20 @@ export async function openDatabase (dir: string): Promise<StateDatabase> {
 
 async function checkVersion (dir: string): Promise<void> {
   const path = join(dir, 'version')
-  await onDisk('read', path, async () => {
-    const text = await unlessAbsent(async () => await readFile(path, 'utf8'))
-    if (text === undefined) {
-      await writeFile(path, `${STATE_VERSION}\n`, { mode: 0o600 })
-      return
-    }
-    // Empty: another process is writing it at this moment, or was killed there; this is the only version it can mean.
-    const version = text.trim() === '' ? STATE_VERSION : Number(text)
-    if (version === STATE_VERSION) return
-    if (Number.isSafeInteger(version) && version > STATE_VERSION) {
-      throw new ModelswarmError('ERR_STATE_VERSION',
-        `Cannot use state folder ${dir}: it has version ${version}, this program knows ${STATE_VERSION}; update modelswarm or use another folder`,
-        { path: dir, expected: STATE_VERSION, received: version })
-    }
-    throw damaged(dir, `its version file says ${JSON.stringify(text.slice(0, 20))}`)
-  })
+  const text = await onDisk('read', path, async () => await unlessAbsent(async () => await readFile(path, 'utf8')))
+  if (text === undefined) {
+    await onDisk('write', path, async () => { await writeFile(path, `${STATE_VERSION}\n`, { mode: 0o600 }) })
+    return
+  }
+  // Empty: another process is writing it at this moment, or was killed there; this is the only version it can mean.
+  const version = text.trim() === '' ? STATE_VERSION : Number(text)
+  if (version === STATE_VERSION) return
+  if (Number.isSafeInteger(version) && version > STATE_VERSION) {
+    throw new ModelswarmError('ERR_STATE_VERSION',
+      `Cannot use state folder ${dir}: it has version ${version}, this program knows ${STATE_VERSION}; update modelswarm or use another folder`,
+      { path: dir, expected: STATE_VERSION, received: version })
+  }
+  throw damaged(dir, `its version file says ${JSON.stringify(text.slice(0, 20))}`)
 }
 
 /**

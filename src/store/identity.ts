@@ -1,7 +1,8 @@
-import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { open, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ModelswarmError } from '../errors.ts'
 import { onDisk, unlessAbsent } from '../files/disk-error.ts'
+import { makeFolders } from '../files/make-folders.ts'
 import { takeLock } from '../files/process-lock.ts'
 import { machineFingerprint } from './machine.ts'
 import type { ProcessLock } from '../files/process-lock.ts'
@@ -50,7 +51,7 @@ export async function takeIdentity (stateDir: string, parts: IdentityParts): Pro
   const fingerprint = parts.fingerprint ?? machineFingerprint()
   for (let slot = 0; slot < MAX_SLOTS; slot++) {
     const dir = join(stateDir, 'identities', String(slot))
-    await onDisk('create folder', dir, async () => { await mkdir(dir, { recursive: true, mode: 0o700 }) })
+    await makeFolders(dir, { mode: 0o700 })
     const taken = await takeLock(join(dir, 'lock'))
     if ('busy' in taken) continue
     const opening = openSlot(dir, slot, { ...parts, fingerprint, lock: taken.lock })

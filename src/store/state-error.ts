@@ -30,7 +30,8 @@ export async function databaseError (thrown: unknown, dir: string): Promise<unkn
   if (number === 21) return damaged(dir, 'a folder has the name of the database', err)
   const full = number === LMDB_MAP_FULL || (number === 5 && await freeSpace(dir) < FULL_BYTES)
   const code = full ? 'ENOSPC' : SYSTEM[number] ?? 'EIO'
-  return diskError(Object.assign(new Error(err.message, { cause: err }), { code }), 'use the state in', dir)
+  const attempted = code === 'ENOSPC' || code === 'EDQUOT' ? 'write the state in' : 'use the state in'
+  return diskError(Object.assign(new Error(err.message, { cause: err }), { code }), attempted, dir)
 }
 
 /** A failed commit is reported without its reason, which lmdb-js gives in a promise beside it that must not be lost. */

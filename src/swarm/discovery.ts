@@ -23,7 +23,7 @@ export interface DiscoveryParts {
 }
 
 /** Of two peers that are told of each other the one with the smaller id dials at once, the other after this time. */
-const SECOND_DIALLER_MS = 1500
+const SECOND_DIALLER_MS = 3000
 /** With fewer sessions than this, every peer that is dialled is asked for others. */
 const FEW_PEERS = 4
 const MAX_NEARBY = 256

@@ -1,12 +1,14 @@
 import { KEEPALIVE_MS } from '../defaults.ts'
+import { ModelswarmError } from '../errors.ts'
 import type { Clock } from './ports.ts'
 
 export interface KeepaliveParts {
+  peerId: string
   clock: Clock
   /** Asks the peer for a sign of life. */
   ask: () => void
-  /** Nothing has come for so long: the peer is gone. */
-  onSilent: (quietMs: number) => void
+  /** Nothing has come for three times KEEPALIVE_MS: the peer is gone. */
+  onLost: (err: ModelswarmError) => void
 }
 
 /** Asks a quiet peer for signs of life, and measures round trips by its answers. Its owner calls `stop`. */
@@ -56,9 +58,13 @@ export class Keepalive {
     if (this.#isStopped) return
     this.#cancelTimer = this.#parts.clock.setTimer(KEEPALIVE_MS, () => {
       const quietMs = this.#parts.clock.now() - this.#heardAt
-      if (quietMs > 3 * KEEPALIVE_MS) return this.#parts.onSilent(quietMs)
+      if (quietMs > 3 * KEEPALIVE_MS) return this.#parts.onLost(silence(quietMs, this.#parts.peerId))
       if (quietMs > KEEPALIVE_MS / 2) this.#ask()
       this.#armTimer()
     })
   }
+}
+
+function silence (quietMs: number, sourceId: string): ModelswarmError {
+  return new ModelswarmError('ERR_PEER_LOST', `Peer has been silent for ${Math.round(quietMs / 1000)} s`, { sourceId })
 }

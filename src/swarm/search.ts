@@ -102,6 +102,10 @@ const REASONS: ReadonlyArray<readonly [string, string]> = [
   ['EHOSTUNREACH', 'no route to the host'],
   ['ENETUNREACH', 'no route to the network'],
   ['ENOTFOUND', 'the name does not resolve'],
+  ['does not match expected remote identity', 'another peer answers there'],
+  ['closed while reading 0/', 'the connection was closed at once'],
+  ['Unexpected EOF', 'something else than modelswarm answers there'],
+  ['no valid addresses', 'it cannot be dialled from here; TCP addresses can'],
   ['timed out', 'no answer'],
   ['The operation was aborted', 'no answer']
 ]

@@ -58,12 +58,10 @@ export class Session {
     this.#control = parts.control
     this.#clock = parts.clock
     this.#keepalive = new Keepalive({
+      peerId: parts.peerId,
       clock: parts.clock,
       ask: () => { this.send({ type: 'alive', answer: false }) },
-      onSilent: quietMs => {
-        this.abort(new ModelswarmError('ERR_PEER_LOST',
-          `Peer has been silent for ${Math.round(quietMs / 1000)} s`, { sourceId: this.peerId }))
-      }
+      onLost: err => { this.abort(err) }
     })
   }
 

@@ -81,9 +81,22 @@ describe('modelswarm verify', () => {
     const { code, events, stderr } = await runCli(['verify', LINK, '--json'], { collection })
     expect(code).toBe(1)
     expect(stderr).toMatch(/^modelswarm: 10 B of 100 B of \w+ are missing or wrong, in a, b, c and 1 file more; /)
+    expect(stderr).toMatch(/ with --force\n$/)
     expect(stderr.split('\n')).toHaveLength(2)
     expect(events.map(({ event }) => event)).toEqual(['bad', 'bad', 'bad', 'bad', 'verified'])
     expect(collection.closes).toBe(1)
+  })
+})
+
+describe('modelswarm verify of a file that is too long', () => {
+  it('exits 1 though every block is there', async () => {
+    const collection = fakeCollection({
+      verify: async root => ({ root, bytes: 100, goodBytes: 100, bad: [{ path: 'a', blocks: 0 }] })
+    })
+    const { code, stdout, stderr } = await runCli(['verify', ROOT], { collection })
+    expect(code).toBe(1)
+    expect(stdout).toBe('bad: a: gone, or longer than it should be\n')
+    expect(stderr).toMatch(/^modelswarm: all 100 B of \w+ are there, but not its files as they should be, in a; /)
   })
 })
 

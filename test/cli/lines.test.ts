@@ -47,6 +47,11 @@ describe('the line of a swarm', () => {
       .toBe('no peers yet, sent 0 B (0.00 copies)')
   })
 
+  it('says that those who were there have left', () => {
+    expect(swarmLine({ peers: 0, seeders: 0, complete: 1, copiesSent: 1, sentBytes: 1024 }, undefined, true))
+      .toBe('no peers now, sent 1.00 KiB (1.00 copies)')
+  })
+
   it('says how far the others are', () => {
     expect(swarmLine({ peers: 3, seeders: 1, complete: 0.5, copiesSent: 1.02, sentBytes: 1024 }))
       .toBe('50 %, 3 peers (1 complete), sent 1.00 KiB (1.02 copies)')
@@ -62,8 +67,12 @@ describe('the last line of a pull', () => {
 
   it('names every place that gave something', () => {
     expect(doneLine({ ...done, held: 100, from: { peers: 500, origins: 150, local: 250 }, fromPublisher: 500 })).toBe(
-      'done: 0.98 KiB in 12.3 s: 50 % from the publisher, 0 % from other peers, 15 % from origins, ' +
+      'done: 0.98 KiB in 12.3 s: 50 % from the publisher, 15 % from origins, ' +
       '25 % copied on this machine, 10 % already here')
+  })
+
+  it('names the publisher alone when nobody else gave anything', () => {
+    expect(doneLine({ ...done, fromPublisher: 1000 })).toBe('done: 0.98 KiB in 12.3 s: 100 % from the publisher')
   })
 
   it('does not speak of peers that gave nothing', () => {

@@ -8,6 +8,8 @@ describe('misuse of the command line', () => {
     [['frobnicate']],
     [['--frobnicate']],
     [['share']],
+    [['share', '']],
+    [['share', 'x', '']],
     [['share', '--frobnicate', 'x']],
     [['share', 'x', '--listen']],
     [['pull']],
@@ -31,6 +33,12 @@ describe('misuse of the command line', () => {
     expect(code).toBe(2)
     expect(stdout).toBe('')
     expect(stderr).toMatch(/^modelswarm: [^\n]+\n$/)
+  })
+
+  it('is said in one sentence, without commander\'s full stop', async () => {
+    const { stderr } = await runCli(['pull', LINK, '--out', ''])
+    expect(stderr).not.toContain('.,')
+    expect(stderr).toMatch(/It is empty, see modelswarm --help\n$/)
   })
 
   it('an option the library refuses exits 2, any other failure 1', async () => {

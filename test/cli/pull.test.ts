@@ -110,6 +110,18 @@ describe('modelswarm pull --json', () => {
     expect(stderr).toBe('modelswarm: This is no link: nonsense\n')
   })
 
+  it('a pull that fails after it started ends with stopped, exit code 1 and one line', async () => {
+    const node = pullingNode({
+      pull: async (_link, _dir, options) => {
+        options?.onProgress?.({ type: 'started', root: ROOT, addrs: [] })
+        throw new ModelswarmError('ERR_GAVE_UP', 'Nobody answered')
+      }
+    })
+    const { code, events, stderr } = await runCli(['pull', LINK, '--out', 'out', '--json'], { node })
+    expect({ code, stderr }).toEqual({ code: 1, stderr: 'modelswarm: Nobody answered\n' })
+    expect(events).toEqual([{ event: 'started', root: ROOT, addrs: [] }, { event: 'stopped', sentBytes: 7 }])
+  })
+
   it('a failed pull is one line and no more events', async () => {
     const node = pullingNode({ pull: async () => { throw new ModelswarmError('ERR_GAVE_UP', 'Nobody answered') } })
     const { code, stderr, stdout } = await runCli(['pull', LINK, '--out', 'out', '--json'], { node })

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
 import { PassThrough } from 'node:stream'
 import { describe, expect, it } from 'vitest'
-import { stopOnClosedPipe, stopOnSignals } from '../../src/cli/signals.ts'
+import { flushed, stopOnClosedPipe, stopOnSignals } from '../../src/cli/signals.ts'
 
 class FakeProcess extends EventEmitter {
   codes: number[] = []
@@ -18,6 +18,22 @@ describe('signals', () => {
     expect(source.codes).toEqual([])
     source.emit('SIGINT')
     expect(source.codes).toEqual([130])
+  })
+
+  it('waits until a slow reader has taken everything, and not for one that went away', async () => {
+    const stream = new PassThrough({ highWaterMark: 1 })
+    stream.write(Buffer.alloc(100))
+    stream.write(Buffer.alloc(100))
+    let isFlushed = false
+    const flushing = flushed(stream).then(() => { isFlushed = true })
+    await new Promise(resolve => { setImmediate(resolve) })
+    expect(isFlushed).toBe(false)
+    stream.resume()
+    await flushing
+    const gone = new PassThrough()
+    gone.on('error', () => {})
+    gone.destroy()
+    await flushed(gone)
   })
 
   it('a reader that goes away aborts without a word', () => {

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
+import { tempFolder } from '../files/temp-folder.ts'
 
 const project = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -37,6 +38,25 @@ describe('the built command line', () => {
   it.each([[[]], [['frobnicate']], [['pull', 'x']], [['pull', '--json']]])('%j exits 2 with one line', async args => {
     const { code, stdout, stderr } = await modelswarm(...args)
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
+    expect(stderr).toMatch(/^modelswarm: [^\n]+\n$/)
+  })
+
+  it('a signal while it loads is a clean end', async () => {
+    const args = ['share', `${project}LICENSE`, '--json', '--state', await tempFolder(), '--listen', '/ip4/127.0.0.1/tcp/0', '--no-mdns']
+    const child = spawn(process.execPath, [`${project}dist/src/cli/main.js`, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+    let output = ''
+    child.stdout.on('data', (data: Buffer) => { output += data.toString() })
+    child.stderr.on('data', (data: Buffer) => { output += data.toString() })
+    // Node itself needs some 50 ms until main.ts runs; the library some 300 ms more. Later is a clean end as well.
+    setTimeout(() => { child.kill('SIGTERM') }, 250)
+    const code = await new Promise<number | null>(resolve => { child.once('close', resolve) })
+    expect(code).toBe(0)
+    expect(output).toMatch(/\{"event":"stopped","sentBytes":0\}\n$/)
+  })
+
+  it('ends with one line where no state folder can be made, and does not hang', async () => {
+    const { code, stdout, stderr } = await modelswarm('ls', '--state', '/dev/null/x')
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
     expect(stderr).toMatch(/^modelswarm: [^\n]+\n$/)
   })
 

@@ -19,6 +19,12 @@ describe('checkSpace', () => {
     })
   })
 
+  it('says what is kept in reserve', async () => {
+    await expect(checkSpace(await tempFolder(), 2 ** 52, 64 * 1024 * 1024)).rejects.toMatchObject({
+      message: expect.stringMatching(/ and keep 64\.0 MiB in reserve: only /)
+    })
+  })
+
   it('writes bytes as people do', () => {
     expect([0, 512, 1024, 1536, 150 * 1024, 140e9].map(peopleBytes)).toEqual(
       ['0 bytes', '512 bytes', '1.0 KiB', '1.5 KiB', '150 KiB', '130 GiB'])

@@ -31,6 +31,15 @@ describe('HandleCache', () => {
     await expect(cache.use('a', opening, async () => {})).rejects.toMatchObject({ code: 'ERR_STOPPED' })
   })
 
+  it('closes without complaint when a file never opened while its handle was dropped', async () => {
+    const path = join(await tempFolder(), 'gone')
+    const cache = new HandleCache(2)
+    const using = cache.use('a', async () => await open(path), async () => {})
+    cache.drop('a')
+    await expect(using).rejects.toMatchObject({ code: 'ENOENT' })
+    await cache.close()
+  })
+
   it('tries again after a failed open', async () => {
     const path = join(await tempFolder(), 'f')
     const cache = new HandleCache(2)

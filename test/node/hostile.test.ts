@@ -46,7 +46,7 @@ async function liar (spoil: (bytes: Uint8Array) => Uint8Array): Promise<string> 
   })
   const ourId = raw.peerId.toString()
   const roots = (): CID[] => [manifest.root]
-  const reception = new Reception({ ourId, roots, swarmOf: async () => swarm, clock, random: Math.random })
+  const reception = new Reception({ ourId, roots, swarmOf: async () => swarm, clock })
   await raw.handle(CONTROL_PROTOCOL, async (stream, connection) => {
     await reception.acceptControl(streamChannel(stream, 'control'), connection.remotePeer.toString())
   })

@@ -1,11 +1,12 @@
+import { createServer } from 'node:net'
 import { stat, truncate, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { isModelswarmError, ModelswarmError } from '../../src/index.ts'
 import { noise } from '../model/tree-fixtures.ts'
 import { tempFolder } from '../files/temp-folder.ts'
-import { addrOf, printsOf, someFiles, startNode, target, writeFiles } from './nodes.ts'
-import type { Node, PublishedModel, PullEvent } from '../../src/index.ts'
+import { addrOf, forgotten, printsOf, someFiles, startNode, target, writeFiles } from './nodes.ts'
+import type { Node, NodeOptions, PublishedModel, PullEvent } from '../../src/index.ts'
 import type { Files } from './nodes.ts'
 
 interface Published {
@@ -14,8 +15,8 @@ interface Published {
   dir: string
 }
 
-async function published (files: Files = someFiles()): Promise<Published> {
-  const publisher = await startNode()
+async function published (files: Files = someFiles(), own: Partial<NodeOptions> = {}): Promise<Published> {
+  const publisher = await startNode(own)
   const dir = await writeFiles(files)
   return { publisher, dir, model: await publisher.publish(dir) }
 }
@@ -161,11 +162,15 @@ describe('a pull', () => {
   })
 
   it('believes nothing of a file that changed after it was published', async () => {
-    const { model, dir } = await published({ 'w.bin': noise(1, 500_000) })
+    const notes: string[] = []
+    const { model, dir } = await published({ 'w.bin': noise(1, 500_000) }, { onNote: note => { notes.push(note) } })
     await writeFile(join(dir, 'w.bin'), noise(2, 500_000))
     await utimes(join(dir, 'w.bin'), new Date(), new Date(Date.now() + 5000))
+    await forgotten()
     const err = await failure((await startNode()).pull(model.link, await target(), { giveUpSeconds: 1 }))
     expect(err.code).toBe('ERR_GAVE_UP')
+    expect(err.message).toContain('1 of 1 connected peers could not read their own files')
+    expect(notes).toEqual([expect.stringMatching(/w\.bin changed since it was published or pulled: .*share it again$/)])
   })
 
   it('lets one of two pulls into a target win', async () => {
@@ -195,6 +200,8 @@ describe('a pull', () => {
     const err = await failure(puller.pull(root, await target(), { peers: [addrOf(publisher)], giveUpSeconds: 1 }))
     expect(err.code).toBe('ERR_GAVE_UP')
     expect(err.message).toContain('does not know this root')
+    expect(err.message).not.toContain('firewall')
+    expect(err.message).not.toContain('could be reached')
   })
 
   it('gives up on a peer that cannot be reached, and says what to check', async () => {
@@ -206,6 +213,36 @@ describe('a pull', () => {
     expect(err.code).toBe('ERR_GAVE_UP')
     expect(err.message).toContain(addr.replace(/\/p2p\/.*/, ''))
     expect(err.message).toMatch(/address and port.*firewall or NAT/)
+  })
+
+  it('says in human words who answers instead of the peer', async () => {
+    const { publisher, model } = await published()
+    const puller = await startNode()
+    const wrongId = addrOf(publisher).replace(/[^/]+$/, puller.peerId)
+    const other = await startNode()
+    const err = await failure(other.pull(model.root, await target(), { peers: [wrongId], giveUpSeconds: 1 }))
+    expect(err.message).toContain('another peer answers there')
+    expect(err.message).not.toContain('firewall')
+    const web = createServer(socket => { socket.on('error', () => {}).on('data', () => { socket.end('HTTP/1.1 400 Bad Request\r\n\r\n') }) })
+    await new Promise<void>(resolve => { web.listen(0, '127.0.0.1', resolve) })
+    onTestFinished(() => { web.close() })
+    const address = web.address()
+    const port = typeof address === 'object' ? address?.port : undefined
+    const peers = [`/ip4/127.0.0.1/tcp/${port}`]
+    expect((await failure(other.pull(model.root, await target(), { peers, giveUpSeconds: 1 }))).message)
+      .toContain('something else than modelswarm answers there')
+  })
+
+  it('leaves out an address of the link that is none, with a note, and uses the others', async () => {
+    const { publisher, model, dir } = await published()
+    const notes: string[] = []
+    const puller = await startNode({ onNote: note => { notes.push(note) } })
+    const [good] = addrOf(publisher).split('/p2p/')
+    const out = await target()
+    await puller.pull(`modelswarm:${model.root},at=/ip4/nonsense,id=${publisher.peerId},at=/foo/bar,at=${good}`, out)
+    expect(await printsOf(out)).toEqual(await printsOf(dir))
+    expect(notes).toHaveLength(2)
+    expect(notes[0]).toContain('/ip4/nonsense is no multiaddr and was left out')
   })
 
   it('says that no address is known when there is none', async () => {

@@ -7,7 +7,7 @@ describe('databaseError', () => {
     const commit = Object.assign(new Error('Commit failed (see commitError for details)'), { commitError: reason })
     expect(await databaseError(commit, '/state')).toMatchObject({
       code: 'ERR_NO_SPACE',
-      message: 'Cannot use the state in /state: no space is left on the disk; free some space and try again'
+      message: 'Cannot write the state in /state: no space is left on the disk; free some space and try again'
     })
   })
 

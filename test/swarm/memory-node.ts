@@ -166,7 +166,8 @@ export function dial (from: MemoryNode, to: MemoryNode, latencyMs = 5): Dialled 
     dialled.data = data
     return data
   }
-  from.reception.open(from.swarm, to.id, { control, openData }).then(session => { dialled.session = session }, (err: unknown) => { dialled.error = err })
+  from.reception.open(from.swarm, to.id, { control, openData })
+    .then(session => { dialled.session = session }, (err: unknown) => { dialled.error = err })
     .finally(() => { dialled.isOver = true })
   return dialled
 }

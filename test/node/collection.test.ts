@@ -1,0 +1,112 @@
+import { appendFile, chmod, open, rm, truncate, utimes } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { openCollection } from '../../src/index.ts'
+import { tempFolder } from '../files/temp-folder.ts'
+import { noise } from '../model/tree-fixtures.ts'
+import { printsOf, startNode, target, writeFiles } from './nodes.ts'
+import type { Collection, PublishedModel } from '../../src/index.ts'
+
+const BYTES = 3_000_000
+
+interface Shared {
+  state: string
+  dir: string
+  /** The large file. */
+  file: string
+  model: PublishedModel
+  collection: Collection
+}
+
+async function shared (): Promise<Shared> {
+  const state = await tempFolder()
+  const dir = await writeFiles({ 'w.bin': noise(1, BYTES), 'small.txt': Uint8Array.of(1, 2, 3) })
+  const node = await startNode({ dir: state })
+  const model = await node.publish(dir)
+  await node.stop()
+  const collection = await openCollection({ dir: state })
+  onTestFinished(async () => { await collection.close() })
+  return { state, dir, file: join(dir, 'w.bin'), model, collection }
+}
+
+async function changeByte (path: string, at: number): Promise<void> {
+  const handle = await open(path, 'r+')
+  await handle.write(Uint8Array.of(0x5a), 0, 1, at)
+  await handle.close()
+}
+
+describe('verify', () => {
+  it('finds touched and chmod-ed files good, and believes them again', async () => {
+    const { state, dir, file, model, collection } = await shared()
+    await utimes(file, new Date(0), new Date(0))
+    await chmod(file, 0o600)
+    expect(await collection.verify(model.root)).toMatchObject({ goodBytes: BYTES + 3, bad: [] })
+    await collection.close()
+    const server = await startNode({ dir: state })
+    const out = await target()
+    await (await startNode()).pull(model.root, out, { peers: [...server.addrs], giveUpSeconds: 5 })
+    expect(await printsOf(out)).toEqual(await printsOf(dir))
+  })
+
+  it('counts one bad block for one changed byte, and the file as good again when it is restored', async () => {
+    const { file, model, collection } = await shared()
+    const was = noise(1, BYTES)[1_000_000] ?? 0
+    await changeByte(file, 1_000_000)
+    const { bad, goodBytes } = await collection.verify(model.root)
+    expect(bad).toEqual([{ path: 'w.bin', blocks: 1 }])
+    expect(goodBytes).toBeGreaterThan(BYTES / 2)
+    const handle = await open(file, 'r+')
+    await handle.write(Uint8Array.of(was), 0, 1, 1_000_000)
+    await handle.close()
+    expect((await collection.verify(model.root)).bad).toEqual([])
+    expect((await collection.list())[0]?.heldBytes).toBe(BYTES + 3)
+  })
+
+  it('finds a missing tail, bytes too many and a file that is gone', async () => {
+    const { file, model, collection } = await shared()
+    await truncate(file, BYTES - 1)
+    expect((await collection.verify(model.root)).bad).toEqual([{ path: 'w.bin', blocks: 1 }])
+    await truncate(file, BYTES)
+    await appendFile(file, 'more')
+    const { bad } = await collection.verify(model.root)
+    expect(bad[0]?.path).toBe('w.bin')
+    await rm(file)
+    expect((await collection.verify(model.root)).goodBytes).toBe(3)
+  })
+
+  it('advises what repairs: pulling again with force', async () => {
+    const { state, model } = await shared()
+    const server = await startNode({ dir: state })
+    const pullerState = await tempFolder()
+    const out = await target()
+    const puller = await startNode({ dir: pullerState })
+    const peers = [...server.addrs]
+    await puller.pull(model.root, out, { peers })
+    await puller.stop()
+    await changeByte(join(out, 'w.bin'), 5)
+    const collection = await openCollection({ dir: pullerState })
+    expect((await collection.verify(out)).bad).toEqual([{ path: 'w.bin', blocks: 1 }])
+    await collection.close()
+    const again = await (await startNode({ dir: pullerState })).pull(model.root, out, { peers, force: true })
+    expect(again.from.peers).toBeLessThan(BYTES / 2)
+  })
+})
+
+describe('list', () => {
+  it('counts as held only files that are still there with their size and time', async () => {
+    const { file, collection } = await shared()
+    expect((await collection.list())[0]?.heldBytes).toBe(BYTES + 3)
+    await utimes(file, new Date(0), new Date(0))
+    expect((await collection.list())[0]?.heldBytes).toBe(3)
+    await rm(file)
+    expect((await collection.list())[0]?.heldBytes).toBe(3)
+  })
+})
+
+describe('a collection', () => {
+  it('takes no empty path for the current folder', async () => {
+    const { collection } = await shared()
+    await expect(collection.verify('')).rejects.toMatchObject({ code: 'ERR_BAD_OPTION' })
+    await expect(collection.inspect('')).rejects.toMatchObject({ code: 'ERR_BAD_OPTION' })
+  })
+})
