@@ -78,15 +78,17 @@ async function wire (
   const random = Math.random
   const stopping = new AbortController()
   // The swarms need the parts and the parts need the swarms: incoming sessions wait until both are there.
-  const late: { swarms?: NodeSwarms } = {}
+  const late: { swarms?: NodeSwarms, discovery?: Discovery } = {}
   const reception = new Reception({
     ourId: libp2p.peerId.toString(),
     roots: () => late.swarms?.roots() ?? [],
     swarmOf: async root => await late.swarms?.swarmOf(root),
+    recordsFor: async (swarm, peerId) => await late.discovery?.recordsFor(swarm, peerId) ?? [],
     clock
   })
   const discovery = new Discovery({ libp2p, reception, clock, random, signal: stopping.signal })
   const noteUnreadable = unreadableNotes(options.onNote)
+  late.discovery = discovery
   const newSwarm = (root: CID): Swarm => {
     const swarm = new Swarm(root, { clock, random, hash })
     swarm.events.onUnreadable = noteUnreadable

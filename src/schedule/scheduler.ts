@@ -146,11 +146,6 @@ export class Scheduler {
     return true
   }
 
-  /** A copy of a missing block was found on this machine and is stored. */
-  onFound (block: number): void {
-    if (this.states.missing.has(block)) this.states.store(block)
-  }
-
   /** The source will not give these blocks, or what it gave was wrong, or could not be written. */
   onRefused (id: string, blocks: readonly number[], retryAt: number): void {
     const source = this.#ledger.sources.get(id)

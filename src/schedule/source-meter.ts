@@ -6,8 +6,7 @@ const FIRST_RTT_MS = 50
 /**
  * Measures one source and derives its credit: how many bytes may be asked of it and not yet be here.
  * credit = one block + rate x (RTT or wait + 100 ms), the adaptive rule of SWARM-POLICY.md section 3: it grows
- * geometrically
- * while the source keeps up, and shrinks to one block for a source that delivers little.
+ * geometrically while the source keeps up, and shrinks to one block for a source that delivers little.
  */
 export class SourceMeter {
   #rateBytesPerMs = 0
@@ -81,8 +80,7 @@ export class SourceMeter {
 
   /**
    * Credit in bytes, for blocks of at most `blockBytes`. A choosing publisher starts with more: what it chooses is
-   * asked of
-   * nobody else, so that a deep queue there cannot hold anybody up.
+   * asked of nobody else, so that a deep queue there cannot hold anybody up.
    */
   creditBytes (blockBytes: number, isChoosing = false): number {
     if (this.#rateBytesPerMs === 0) return Math.max(isChoosing ? FIRST_GRANT_BYTES : FIRST_CREDIT_BYTES, 2 * blockBytes)

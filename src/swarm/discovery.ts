@@ -115,21 +115,32 @@ export class Discovery {
     })
   }
 
+  /** Signed records of some peers of a swarm that this peer can use. */
+  async recordsFor (swarm: Swarm, reader: string): Promise<Uint8Array[]> {
+    const records: Uint8Array[] = []
+    for (const other of this.#someOthers(swarm, reader)) {
+      const record = await this.#recordFor(other.peerId, reader)
+      if (record !== undefined) records.push(record)
+    }
+    return records
+  }
+
   /** Tells a new peer of others, and them of it: signed records only, and only what each can use. */
   async #tell (swarm: Swarm, session: Session): Promise<void> {
     if (await this.#recordFor(session.peerId, session.peerId) === undefined) return
     if (!this.#unidentified.delete(session)) return
-    const others = [...swarm.sessions.values()].filter(other => other.peerId !== session.peerId)
-    shuffle(others, this.#parts.random)
-    others.length = Math.min(others.length, WIRE_LIMITS.peerRecords)
-    const records: Uint8Array[] = []
-    for (const other of others) {
-      const record = await this.#recordFor(other.peerId, session.peerId)
-      if (record !== undefined) records.push(record)
-      const back = await this.#recordFor(session.peerId, other.peerId)
-      if (back !== undefined) other.send({ type: 'peers', records: [back] })
-    }
+    const records = await this.recordsFor(swarm, session.peerId)
     if (records.length > 0) session.send({ type: 'peers', records })
+    for (const other of this.#someOthers(swarm, session.peerId)) {
+      const record = await this.#recordFor(session.peerId, other.peerId)
+      if (record !== undefined) other.send({ type: 'peers', records: [record] })
+    }
+  }
+
+  #someOthers (swarm: Swarm, peerId: string): Session[] {
+    const others = [...swarm.sessions.values()].filter(other => other.peerId !== peerId)
+    shuffle(others, this.#parts.random)
+    return others.slice(0, WIRE_LIMITS.peerRecords)
   }
 
   /** The signed record of a peer, if `reader` can use one of its addresses. */

@@ -28,6 +28,8 @@ export interface ReceptionParts {
   /** The swarm of one of them, opened when it is not yet; undefined when it cannot be served after all. */
   swarmOf: (root: CID) => Promise<Swarm | undefined>
   clock: Clock
+  /** Signed records of peers of a swarm that a peer can use. */
+  recordsFor?: (swarm: Swarm, peerId: string) => Promise<Uint8Array[]>
 }
 
 /** The streams of a session that we open. */
@@ -108,6 +110,8 @@ export class Reception {
       const swarm = await this.#find(first.proof, peerId)
       const refusal = swarm === undefined ? ByeReason.unknownRoot : this.#refusal(swarm, peerId)
       if (swarm === undefined || refusal !== undefined) {
+        // Who finds no room here learns where there may be some.
+        if (swarm !== undefined && refusal === ByeReason.full) await this.#sendOn(swarm, peerId, control)
         control.send({ type: 'bye', reason: refusal ?? ByeReason.unknownRoot })
         await control.close()
         return
@@ -181,6 +185,12 @@ export class Reception {
     const weStay = this.#parts.ourId < peerId && (isOpening || ours?.isOutbound === true)
     if (weStay) return ByeReason.duplicate
     return swarm.isFull && ours === undefined ? ByeReason.full : undefined
+  }
+
+  async #sendOn (swarm: Swarm, peerId: string, control: Channel): Promise<void> {
+    control.send(await this.#hello(swarm, peerId, EMPTY))
+    const records = await this.#parts.recordsFor?.(swarm, peerId) ?? []
+    if (records.length > 0) control.send({ type: 'peers', records })
   }
 
   async #find (proof: Uint8Array, peerId: string): Promise<Swarm | undefined> {

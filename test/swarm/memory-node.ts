@@ -46,6 +46,8 @@ export class MemoryNode {
   readonly clock: VirtualClock
   readonly swarm: Swarm
   readonly reception: Reception
+  /** What a peer is told that finds no room here. */
+  records: Uint8Array[] = []
   readonly model: MemoryModel
   readonly ends: Array<Error | undefined> = []
   readonly random = seededRandom(seed++)
@@ -60,6 +62,7 @@ export class MemoryNode {
       ourId: id,
       roots: () => [model.manifest.root],
       swarmOf: async () => this.swarm,
+      recordsFor: async () => this.records,
       clock
     })
   }

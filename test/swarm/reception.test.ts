@@ -269,4 +269,18 @@ describe('reception', () => {
     expect([silent.ends.length, near.ends.length, halfway.ends.length]).toEqual([1, 1, 1])
     expect(typesOf(halfway)).toContain('bye')
   })
+
+  it('tells a peer that finds no room of others, before it says so', async () => {
+    const { clock, model, node } = await world()
+    const full = node('full')
+    full.serve()
+    full.records = [Uint8Array.of(1, 2, 3)]
+    Object.defineProperty(full.swarm, 'isFull', { value: true })
+    const stranger = strangerTo(full)
+    stranger.send(await hello(model, 'stranger', 'full'))
+    await pass(clock, 100)
+    expect(typesOf(stranger)).toEqual(['hello', 'peers', 'bye'])
+    expect(byesOf(stranger)).toEqual([ByeReason.full])
+    expect(full.swarm.sessions.size).toBe(0)
+  })
 })
