@@ -60,7 +60,8 @@ describe('openStore', () => {
   it('refuses a damaged database instead of letting it end the process', async () => {
     const damages: Record<string, (file: string, size: number) => Promise<void>> = {
       'a few bytes': async file => { await truncate(file, 100) },
-      'half a file': async (file, size) => { await truncate(file, Math.floor(size / 8192) * 4096) },
+      // Where the roots lie differs from run to run; beyond the two meta pages they always are.
+      'all but the meta pages': async file => { await truncate(file, 8192) },
       'one page': async file => { await truncate(file, 4096) },
       text: async file => { await writeFile(file, 'a'.repeat(50_000)) },
       zeros: async (file, size) => { await writeFile(file, Buffer.alloc(size)) },
