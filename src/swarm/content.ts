@@ -1,5 +1,5 @@
 import { CID } from 'multiformats/cid'
-import { HAVE_BATCH_MS } from '../defaults.ts'
+import { HAVE_BATCH_LEAST_MS, HAVE_BATCH_MOST_MS, HAVE_BATCH_MS_PER_PEER } from '../defaults.ts'
 import { Mode } from '../wire/protocol.ts'
 import { Giver, receiverOf } from './giver.ts'
 import { Uploader } from './uploader.ts'
@@ -79,11 +79,14 @@ export class Content {
     this.#access = access
   }
 
-  /** A block is stored: peers hear of it within HAVE_BATCH_MS. */
+  /** A block is stored: peers hear of it together with others of these milliseconds. */
   announce (block: number): void {
     this.held.add(block)
     this.#unannounced.push(block)
-    this.#cancelAnnounce ??= this.#parts.clock.setTimer(HAVE_BATCH_MS, () => {
+    if (this.#cancelAnnounce !== undefined) return
+    const told = [...this.#parts.sessions()].length
+    const waitMs = Math.min(HAVE_BATCH_MOST_MS, Math.max(HAVE_BATCH_LEAST_MS, told * HAVE_BATCH_MS_PER_PEER))
+    this.#cancelAnnounce = this.#parts.clock.setTimer(waitMs, () => {
       this.#cancelAnnounce = undefined
       const indexes = this.#unannounced
       this.#unannounced = []

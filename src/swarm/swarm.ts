@@ -123,7 +123,7 @@ export class Swarm implements SessionHost {
     this.#downloader = undefined
   }
 
-  /** A block is stored: peers hear of it within HAVE_BATCH_MS. */
+  /** A block is stored: peers hear of it soon. */
   announce (block: number): void {
     this.#content?.announce(block)
   }
