@@ -195,9 +195,7 @@ export class Plan {
       if (source.id === notId || source.outstandingBytes > 0 || source.pausedUntil > now) continue
       if (source.mode !== Mode.open && source.mode !== Mode.spare) continue
       if (!source.holdings.has(block) || this.#isRefused(source, block, now)) continue
-      if (best === undefined || source.mode < best.mode || source.meter.rateBytesPerSec > best.meter.rateBytesPerSec) {
-        best = source
-      }
+      if (best === undefined || isBetter(source, best)) best = source
     }
     return best
   }
@@ -223,4 +221,9 @@ export class Plan {
   #wake (at: number): void {
     if (this.#wakeAt === undefined || at < this.#wakeAt) this.#wakeAt = at
   }
+}
+
+/** A peer before a spare publisher, however fast that is: its bytes are copies. Among equals the faster one. */
+function isBetter (a: SchedulerSource, b: SchedulerSource): boolean {
+  return a.mode === b.mode ? a.meter.rateBytesPerSec > b.meter.rateBytesPerSec : a.mode < b.mode
 }

@@ -167,6 +167,21 @@ describe('scheduler', () => {
     expect(one.outstandingBytes).toBe(0)
   })
 
+  it('asks a peer in the endgame rather than a spare publisher, however fast that is', () => {
+    const one = scheduler(2)
+    one.addSource('peer', some(2, []), Mode.open)
+    one.addSource('spare', some(2, [0]), Mode.open)
+    one.plan(0)
+    deliver(one, 'spare', 0, 200)
+    one.addSource('slow', some(2, [1]), Mode.open)
+    expect(blocksOf(one.plan(201), 'request', 'slow')).toEqual([1])
+    one.onMode('spare', Mode.spare, 0)
+    for (const id of ['peer', 'spare']) one.onHave(id, 1)
+    one.plan(202)
+    const again = one.plan(one.wakeAt ?? 0)
+    expect([blocksOf(again, 'request', 'peer'), blocksOf(again, 'request', 'spare')]).toEqual([[1], []])
+  })
+
   it('believes a block stored once, when it left with its source and came from another too', () => {
     const one = scheduler(1)
     one.addSource('a', all(1), Mode.open)
