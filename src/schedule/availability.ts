@@ -21,11 +21,6 @@ export class Availability {
     return (this.#counts[block] ?? 0) + this.#seeders
   }
 
-  /** How many incomplete sources hold a block. */
-  ofIncomplete (block: number): number {
-    return this.#counts[block] ?? 0
-  }
-
   add (holdings: Bitfield): void {
     if (holdings.isFull) this.#seeders++
     else for (const block of holdings.indexes()) this.#change(block, 1)

@@ -108,12 +108,4 @@ export class BlockStates {
     this.#missingBytes += this.#sizeOf(block)
     return true
   }
-
-  /** stored → missing: its bytes on disk turned out to be wrong or gone. */
-  lose (block: number): void {
-    if (!this.stored.delete(block)) return
-    this.#storedBytes -= this.#sizeOf(block)
-    this.missing.add(block)
-    this.#missingBytes += this.#sizeOf(block)
-  }
 }

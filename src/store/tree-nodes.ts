@@ -43,11 +43,6 @@ export class TreeNodes {
     await this.#put(batch)
   }
 
-  async dropNodes (cids: Iterable<CID>): Promise<void> {
-    const keys = [...cids].map(cid => cid.bytes)
-    await this.#database.together(() => { for (const key of keys) this.#table.remove(key) })
-  }
-
   async #put (nodes: readonly TreeNode[]): Promise<void> {
     if (nodes.length === 0) return
     await this.#database.together(() => { for (const { cid, bytes } of nodes) this.#table.put(cid.bytes, bytes) })

@@ -43,7 +43,6 @@ describe('availability', () => {
         expect(availability.seeders).toBe(all.filter(field => field.isFull).length)
         for (let i = 0; i < BLOCKS; i++) {
           expect(availability.of(i)).toBe(all.filter(field => field.has(i)).length)
-          expect(availability.ofIncomplete(i)).toBe(all.filter(field => !field.isFull && field.has(i)).length)
         }
       }
     }), { numRuns: 60 })

@@ -20,7 +20,7 @@ type Real = BlockStates
 type Model = Map<number, { asked: string[], storing: string | undefined } | 'missing' | 'stored'>
 
 const anyStep = fc.record({
-  kind: fc.constantFrom('ask', 'ask', 'ask', 'storing', 'store', 'giveUp', 'lose'),
+  kind: fc.constantFrom('ask', 'ask', 'ask', 'storing', 'store', 'giveUp'),
   block: fc.nat({ max: BLOCKS - 1 }),
   source: fc.constantFrom('a', 'b', 'c')
 })
@@ -46,9 +46,6 @@ function apply (real: Real, model: Model, { kind, block, source }: Step): void {
     const isMissing = asked.length === 0 && storing === undefined
     expect(real.giveUp(block, source)).toBe(isMissing)
     model.set(block, isMissing ? 'missing' : { asked, storing })
-  } else if (kind === 'lose') {
-    real.lose(block)
-    if (state === 'stored') model.set(block, 'missing')
   }
 }
 
