@@ -6,7 +6,6 @@ import { absolutePath } from './files/paths.ts'
 import { FileReaders } from './files/reader.ts'
 import { inspect } from './inspect.ts'
 import { parseLink } from './model/link.ts'
-import { DIGEST_BYTES } from './model/block-id.ts'
 import { verifyBlock } from './model/verify.ts'
 import { hashWorkers } from './node/hash-workers.ts'
 import { checkAbortSignal, checkDir, checkFunction, checkKeys, checkPath, checkFlag } from './node/options.ts'
@@ -160,11 +159,9 @@ class StoreCollection implements Collection {
     }
     if (sameIdentity(identity, file.identity)) return file
     const inModel = fileIn(manifest, file.path)
-    const blocks = [...blocksOf(manifest, inModel)]
-    const digests = new Uint8Array(blocks.length * DIGEST_BYTES)
-    for (const [i, { block }] of blocks.entries()) digests.set(manifest.digest(block), i * DIGEST_BYTES)
-    const sizes = blocks.map(({ sizeBytes }) => sizeBytes)
-    await this.#store.places.replaceFile({ path: absolute, identity, leaf: inModel?.leaf ?? 'raw' }, digests, sizes)
+    if (inModel === undefined) return { ...file, identity }
+    const { digests, sizes } = manifest.blocksOf(inModel)
+    await this.#store.places.replaceFile({ path: absolute, identity, leaf: inModel.leaf }, digests, sizes)
     return { ...file, identity }
   }
 

@@ -111,6 +111,18 @@ export class Manifest {
     return offset
   }
 
+  /** The blocks of one of its files in order, for an index: digests of 32 bytes one after another, and sizes. */
+  blocksOf (file: ManifestFile): { digests: Uint8Array, sizes: number[] } {
+    const digests = new Uint8Array(file.slotCount * DIGEST_BYTES)
+    const sizes: number[] = []
+    for (let i = 0; i < file.slotCount; i++) {
+      const block = this.blockOfSlot(file.firstSlot + i)
+      digests.set(this.digest(block), i * DIGEST_BYTES)
+      sizes.push(this.sizeBytes(block))
+    }
+    return { digests, sizes }
+  }
+
   /** The place where a block appears first. */
   firstPlace (block: number): BlockPlace {
     return this.#place(this.#firstSlot(block))

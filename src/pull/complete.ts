@@ -1,5 +1,4 @@
 import { nameOf } from '../files/paths.ts'
-import { DIGEST_BYTES } from '../model/block-id.ts'
 import { recordAccess } from '../serve.ts'
 import type { Target } from '../files/open-target.ts'
 import type { Link } from '../model/link.ts'
@@ -18,13 +17,7 @@ export async function complete (target: Target, manifest: Manifest, { parts, lin
 }): Promise<ModelRecord> {
   const finished = await target.finish()
   for (const { file, absolute, identity } of finished) {
-    const digests = new Uint8Array(file.slotCount * DIGEST_BYTES)
-    const sizes: number[] = []
-    for (let i = 0; i < file.slotCount; i++) {
-      const block = manifest.blockOfSlot(file.firstSlot + i)
-      digests.set(manifest.digest(block), i * DIGEST_BYTES)
-      sizes.push(manifest.sizeBytes(block))
-    }
+    const { digests, sizes } = manifest.blocksOf(file)
     await parts.store.places.replaceFile({ path: absolute, identity, leaf: file.leaf }, digests, sizes)
   }
   const model: ModelRecord = {

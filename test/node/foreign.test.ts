@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { CID } from 'multiformats/cid'
 import { describe, expect, it } from 'vitest'
 import { identityOf } from '../../src/files/file-identity.ts'
-import { cidOfDigest, DIGEST_BYTES } from '../../src/model/block-id.ts'
+import { cidOfDigest } from '../../src/model/block-id.ts'
 import { resolveManifest } from '../../src/model/resolve.ts'
 import { openStore } from '../../src/store/open-store.ts'
 import { tempFolder } from '../files/temp-folder.ts'
@@ -27,13 +27,7 @@ async function foreignState (files: Files, options: ImporterOptions): Promise<{
   for (const file of manifest.files) {
     const absolute = join(dir, file.path)
     const identity = await identityOf(absolute)
-    const digests = new Uint8Array(file.slotCount * DIGEST_BYTES)
-    const sizes: number[] = []
-    for (let i = 0; i < file.slotCount; i++) {
-      const block = manifest.blockOfSlot(file.firstSlot + i)
-      digests.set(manifest.digest(block), i * DIGEST_BYTES)
-      sizes.push(manifest.sizeBytes(block))
-    }
+    const { digests, sizes } = manifest.blocksOf(file)
     await store.places.replaceFile({ path: absolute, identity, leaf: file.leaf }, digests, sizes)
     records.push({ path: file.path, absolute, identity })
   }
