@@ -8,7 +8,8 @@ const SAMPLE = 32
  * Starts at a random word of the bitfields and looks at a sample, so the cost does not grow with the number of
  * blocks while candidates are plenty, and is one pass over the words (blocks / 32) when they are few.
  *
- * @returns at most `most` blocks whose sizes fit into `budgetBytes`; at least one if any fits at all
+ * @returns `blocks`: at most `most` whose sizes fit into `budgetBytes`, at least one if any fits at all; `seen`: how
+ *   many there were to choose from, up to about the size of the sample
  */
 export function pick (options: {
   holdings: Bitfield
@@ -20,10 +21,10 @@ export function pick (options: {
   random: () => number
   /** Leaves out blocks that this source was asked for and did not give. */
   skip?: (block: number) => boolean
-}): number[] {
+}): { blocks: number[], seen: number } {
   const { holdings, missing, rarity, sizeOf, random, skip } = options
   const words = missing.words.length
-  if (words === 0 || options.most <= 0) return []
+  if (words === 0 || options.most <= 0) return { blocks: [], seen: 0 }
   const wanted = Math.max(SAMPLE, options.most * 2)
   const candidates: Array<{ block: number, rank: number }> = []
   const start = Math.floor(random() * words)
@@ -47,5 +48,5 @@ export function pick (options: {
     picked.push(block)
     left -= size
   }
-  return picked
+  return { blocks: picked, seen: candidates.length }
 }

@@ -1,4 +1,4 @@
-import { ENDGAME_AFTER_MS, SILENT_SOURCE_MS, SPARE_GRACE_MS, SPARE_STEP_MS } from '../defaults.ts'
+import { ENDGAME_AFTER_MS, LAGGARD_CREDIT_BLOCKS, PLENTY_BLOCKS, SILENT_SOURCE_MS, SPARE_GRACE_MS, SPARE_STEP_MS } from '../defaults.ts'
 import { Mode } from '../wire/protocol.ts'
 import { pick } from './picker.ts'
 import type { Availability } from './availability.ts'
@@ -82,13 +82,12 @@ export class Plan {
     }
     source.lookAgainAt = Infinity
     const credit = source.meter.creditBytes(this.#maxBlockBytes)
-    let room = Math.min(credit - source.outstandingBytes, this.#ledger.roomBytes)
-    // An idle source always gets one block, whatever its credit says.
-    if (source.outstandingBytes === 0 && this.#ledger.roomBytes > 0) {
-      room = Math.max(room, this.#maxBlockBytes)
-    }
-    const blocks = room <= 0
-      ? []
+    // Whoever lags finds plenty everywhere: a second block on its way keeps a slow start from lasting for ever, when
+    // requests wait behind its own uploads and so each block takes long, which reads like a slow source.
+    const mostBytes = Math.max(credit, LAGGARD_CREDIT_BLOCKS * this.#maxBlockBytes)
+    const room = Math.min(mostBytes - source.outstandingBytes, this.#ledger.roomBytes)
+    const { blocks, seen } = room <= 0
+      ? { blocks: [], seen: 0 }
       : pick({
         holdings: source.holdings,
         missing: this.#ledger.states.missing,
@@ -100,7 +99,15 @@ export class Plan {
         skip: block => leave?.(block) === true || (source.refused.size > 0 && this.#isRefused(source, block, now))
       })
     if (blocks.length < most) source.isDirty = false
+    if (seen < PLENTY_BLOCKS) this.#trim(blocks, Math.max(credit, this.#maxBlockBytes) - source.outstandingBytes)
     if (blocks.length > 0) this.#ask(source, blocks, now)
+  }
+
+  /** Keeps what fits. */
+  #trim (blocks: number[], bytes: number): void {
+    let left = bytes
+    const fitting = blocks.findIndex(block => (left -= this.#sizeOf(block)) < 0)
+    if (fitting !== -1) blocks.length = fitting
   }
 
   /** Rule 2: keep what is granted at the credit, in steps large enough not to chatter. */

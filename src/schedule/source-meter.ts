@@ -5,7 +5,7 @@ const FIRST_RTT_MS = 50
 
 /**
  * Measures one source and derives its credit: how many bytes may be asked of it and not yet be here.
- * credit = one block + rate x (RTT or wait + 100 ms), the adaptive rule of SWARM-POLICY.md section 3: it grows
+ * credit = one block + rate x (RTT or wait + an allowance), the adaptive rule of SWARM-POLICY.md section 3: it grows
  * geometrically while the source keeps up, and shrinks to one block for a source that delivers little.
  */
 export class SourceMeter {
@@ -61,6 +61,11 @@ export class SourceMeter {
       const latencyMs = now - this.#askedAt
       this.#askedAt = undefined
       this.#latencyMs += 0.5 * (latencyMs - this.#latencyMs)
+      // The round trip is no part of the rate: counted in, a path of 100 ms would look slow after its first bytes, its
+      // credit be one block, and so every sample again begin with a round trip.
+      this.#sampleStart = now
+      this.#sampleBytes = 0
+      return
     }
     this.#sampleBytes += bytes
     const elapsed = now - this.#sampleStart
@@ -85,7 +90,7 @@ export class SourceMeter {
   creditBytes (blockBytes: number, isChoosing = false): number {
     if (this.#rateBytesPerMs === 0) return Math.max(isChoosing ? FIRST_GRANT_BYTES : FIRST_CREDIT_BYTES, 2 * blockBytes)
     const waitMs = Math.max(this.#rttMs, Math.min(this.#latencyMs, CREDIT_LATENCY_MS))
-    const window = this.#rateBytesPerMs * (waitMs + CREDIT_QUEUE_MS)
+    const window = this.#rateBytesPerMs * (waitMs + Math.max(CREDIT_QUEUE_MS, this.#rttMs))
     return Math.min(blockBytes + window, Math.max(MAX_CREDIT_BYTES, blockBytes))
   }
 }

@@ -34,7 +34,8 @@ export class BlockSender {
       index: block.index,
       cid: block.cid,
       payloadBytes: payload.byteLength,
-      encoding: IDENTITY_ENCODING
+      encoding: IDENTITY_ENCODING,
+      sentMs: Math.round(clock.now()) >>> 0
     }, payload)
     if (canSendMore || this.#isStopped) return
     this.#fullSince = clock.now()

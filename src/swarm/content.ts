@@ -58,6 +58,7 @@ export class Content {
       },
       clock: parts.clock,
       sizeOf: block => manifest.sizeBytes(block),
+      maxBlockBytes: manifest.maxBlockBytes,
       isHeld: block => block < held.length && held.has(block),
       ...(this.#giver !== undefined && open !== undefined && { giver: this.#giver, open }),
       onNothingToGive: session => { this.#tellMode(session) },
@@ -90,7 +91,7 @@ export class Content {
       this.#cancelAnnounce = undefined
       const indexes = this.#unannounced
       this.#unannounced = []
-      for (const session of this.#parts.sessions()) session.send({ type: 'have', indexes })
+      for (const session of this.#parts.sessions()) session.announce(indexes)
     })
   }
 
@@ -122,7 +123,8 @@ export class Content {
   }
 
   /** A peer announced a block for the first time; it is not among its holdings yet. */
-  onHave (session: Session, block: number): void {
+  onHave (session: Session, block: number, queuedMs: number | undefined): void {
+    this.uploader.onHave(session, block, queuedMs)
     if (this.#receivers.has(session)) this.#giver?.onHave(session.peerId, block)
   }
 

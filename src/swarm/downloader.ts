@@ -57,6 +57,7 @@ export class Downloader {
   join (session: Session, holdings: Bitfield): void {
     session.beginGrants()
     this.#parts.scheduler.addSource(session.peerId, holdings, session.theirMode)
+    if (session.roundTripMs !== undefined) this.#parts.scheduler.onRoundTrip(session.peerId, session.roundTripMs)
     this.plan()
   }
 

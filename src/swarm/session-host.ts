@@ -5,7 +5,8 @@ import type { BlockMessage, RejectMessage, RequestMessage } from '../wire/messag
 export interface SessionHost {
   /** Their tree state or holdings became known, or more of either. */
   onHoldings: (session: Session) => void
-  onHave: (session: Session, indexes: readonly number[]) => void
+  /** `queuedMs`: how long blocks of ours queued on their way to them lately, when they said so. */
+  onHave: (session: Session, indexes: readonly number[], queuedMs: number | undefined) => void
   onMode: (session: Session, given: number) => void
   onWant: (session: Session, upTo: number) => void
   onRequest: (session: Session, request: RequestMessage) => void

@@ -4,12 +4,13 @@ import { ByeReason, Feature, Mode } from '../wire/protocol.ts'
 import { BlockSender } from './block-sender.ts'
 import { byeError } from './bye-error.ts'
 import { Keepalive } from './keepalive.ts'
+import { PathDelay } from './path-delay.ts'
 import { SaidHoldings } from './said-holdings.ts'
 import type { Clock } from './ports.ts'
 import type { SessionHost } from './session-host.ts'
 import type { Bitfield } from '../model/bitfield.ts'
 import type { Channel, ChannelSink } from '../wire/channel.ts'
-import type { BlockMessage, HelloMessage, HoldingsMessage, Message } from '../wire/messages.ts'
+import type { BlockMessage, HaveMessage, HelloMessage, HoldingsMessage, Message } from '../wire/messages.ts'
 
 export interface SessionParts {
   peerId: string
@@ -37,6 +38,8 @@ export class Session {
   theyWantPeers = false
   /** What they hold; undefined until they said so and our manifest is known. */
   theirHoldings: Bitfield | undefined
+  /** The least round trip measured, in ms; undefined until the first. */
+  roundTripMs: number | undefined
   /** What they will never want. */
   theirUnwanted: Bitfield | undefined
   readonly #control: Channel
@@ -46,6 +49,7 @@ export class Session {
   #state: 'open' | 'attached' | 'ended' = 'open'
   readonly #said = new SaidHoldings()
   readonly #keepalive: Keepalive
+  readonly #pathDelay = new PathDelay()
   #granted = 0
   #grantedBefore = 0
   #closing: Promise<unknown> = Promise.resolve()
@@ -109,7 +113,11 @@ export class Session {
     return {
       onMessage: () => { this.fail('Peer sent a control message on the data stream') },
       onBlockStart: block => { this.#onBlockStart(block) },
-      onBlock: (block, payload) => { if (this.#state !== 'ended') this.#host?.onBlock(this, block, payload) },
+      onBlock: (block, payload) => {
+        if (this.#state === 'ended') return
+        if (block.sentMs !== undefined) this.#pathDelay.onBlock(block.sentMs, this.#clock.now())
+        this.#host?.onBlock(this, block, payload)
+      },
       onUnknown: () => { this.onUnknown() },
       onBytes: bytes => {
         this.#keepalive.onHeard()
@@ -126,7 +134,7 @@ export class Session {
     this.#keepalive.onHeard()
     switch (message.type) {
       case 'holdings': return this.#onHoldings(message, host)
-      case 'have': return this.#onHave(message.indexes, host)
+      case 'have': return this.#onHave(message, host)
       case 'want': return host.onWant(this, message.upTo)
       case 'mode':
         this.theirMode = toMode(message.mode)
@@ -165,6 +173,11 @@ export class Session {
 
   send (message: Message): void {
     if (this.#state !== 'ended') this.#control.send(message)
+  }
+
+  /** Announces blocks; with it goes how long what they sent us lately has queued on its way. */
+  announce (indexes: readonly number[]): void {
+    this.send({ type: 'have', indexes, queuedMs: this.#pathDelay.take() })
   }
 
   /** A pull begins: what it grants comes on top of what earlier pulls of this session did. */
@@ -220,15 +233,17 @@ export class Session {
     host.onHoldings(this)
   }
 
-  #onHave (indexes: readonly number[], host: SessionHost): void {
-    if (this.theirHoldings !== undefined) return host.onHave(this, indexes)
+  #onHave ({ indexes, queuedMs }: HaveMessage, host: SessionHost): void {
+    if (this.theirHoldings !== undefined) return host.onHave(this, indexes, queuedMs)
     if (!this.#said.announce(indexes)) this.fail('Peer announces blocks without saying what it holds')
   }
 
   #onAlive (isAnswer: boolean, host: SessionHost): void {
     if (!isAnswer) return this.send({ type: 'alive', answer: true })
     const roundTripMs = this.#keepalive.onAnswer()
-    if (roundTripMs !== undefined) host.onRoundTrip(this, roundTripMs)
+    if (roundTripMs === undefined) return
+    this.roundTripMs = Math.min(roundTripMs, this.roundTripMs ?? Infinity)
+    host.onRoundTrip(this, roundTripMs)
   }
 
   /** Neither stream outlives the session, whichever of the two ended it. */

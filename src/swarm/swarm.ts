@@ -156,16 +156,17 @@ export class Swarm implements SessionHost {
     this.#readHoldings(session)
   }
 
-  onHave (session: Session, indexes: readonly number[]): void {
+  onHave (session: Session, indexes: readonly number[], queuedMs: number | undefined): void {
     const holdings = session.theirHoldings
     if (holdings === undefined) return
     for (const index of indexes) {
       if (index >= holdings.length) return session.fail(`Peer announced block ${index} of ${holdings.length}`)
       if (holdings.has(index)) continue
-      this.#content?.onHave(session, index)
+      this.#content?.onHave(session, index, queuedMs)
       if (this.#downloader?.onHave(session, index) !== true) holdings.add(index)
     }
     if (holdings.isFull) this.#content?.onComplete(session)
+    this.#content?.uploader.pump()
     this.#downloader?.plan()
   }
 

@@ -1,8 +1,9 @@
-import { SEND_AHEAD_BYTES, SEND_BUDGET_BYTES, SLOT_MS, UPLOAD_SLOTS } from '../defaults.ts'
+import { SEND_AHEAD_BYTES, SEND_BUDGET_BYTES } from '../defaults.ts'
 import { isModelswarmError } from '../errors.ts'
 import { Mode, RejectReason } from '../wire/protocol.ts'
 import { receiverOf } from './giver.ts'
 import { UploadQueue } from './upload-queue.ts'
+import { UploadWindow } from './upload-window.ts'
 import type { Giver, Receiver } from './giver.ts'
 import type { BlockAccess, Clock } from './ports.ts'
 import type { Session } from './session.ts'
@@ -12,6 +13,7 @@ export interface UploaderParts {
   access: BlockAccess
   clock: Clock
   sizeOf: (block: number) => number
+  maxBlockBytes: number
   isHeld: (block: number) => boolean
   /** A publisher's pool, and what it does after its pass; absent for others, who serve what is asked. */
   giver?: Giver
@@ -31,31 +33,36 @@ export interface UploaderParts {
 export class Uploader {
   readonly #parts: UploaderParts
   readonly #queues = new Map<string, UploadQueue>()
+  readonly #window: UploadWindow
   #budgetUsed = 0
   #isPumping = false
   #isStopped = false
-  #cancelWake: () => void = () => {}
+  #isWatching = false
+  #cancelWatch: () => void = () => {}
 
   constructor (parts: UploaderParts) {
     this.#parts = parts
+    this.#window = new UploadWindow(parts.maxBlockBytes)
   }
 
   join (session: Session): void {
     this.#queues.set(session.peerId, new UploadQueue(session, this.#parts.clock.now()))
+    this.#window.join(session.peerId)
   }
 
   leave (session: Session): void {
     const queue = this.#queues.get(session.peerId)
     if (queue?.session !== session) return
     this.#queues.delete(session.peerId)
-    for (const { bytes } of queue.ready) this.#budgetUsed -= bytes.byteLength
+    this.#window.leave(session.peerId)
+    for (const { bytes } of queue.ready) this.#abandon(queue, bytes.byteLength)
     queue.ready.length = 0
     this.pump()
   }
 
   stop (): void {
     this.#isStopped = true
-    this.#cancelWake()
+    this.#cancelWatch()
     this.#queues.clear()
   }
 
@@ -100,7 +107,14 @@ export class Uploader {
 
   onCancel (session: Session, indexes: readonly number[]): void {
     const queue = this.#queues.get(session.peerId)
-    for (const index of indexes) queue?.blocks.delete(index)
+    for (const index of indexes) {
+      if (queue?.blocks.delete(index) === false) this.#window.cancelled(session.peerId, index)
+    }
+  }
+
+  /** A peer announced a block: the receipt, when it is one that we sent. */
+  onHave (session: Session, block: number, queuedMs: number | undefined): void {
+    this.#window.received(session.peerId, block, { queuedMs, now: this.#parts.clock.now() })
   }
 
   /** Starts whatever can be started now. Called after every event; cheap when there is nothing to do. */
@@ -108,36 +122,36 @@ export class Uploader {
     if (this.#isPumping || this.#isStopped) return
     this.#isPumping = true
     try {
+      this.#window.expire(this.#parts.clock.now())
       for (const queue of this.#queues.values()) this.#flush(queue)
       for (let queue = this.#next(); queue !== undefined; queue = this.#next()) this.#serveOne(queue)
     } finally {
       this.#isPumping = false
     }
+    this.#watchReceipts()
   }
 
-  /**
-   * The peer to serve next. While the up-link is what holds things up, only few are served at once: bytes that wait in
-   * many sockets delay the requests and haves that share those connections, and can no longer go to whom they help
-   * most.
-   */
+  /** Receipts that do not come hold nobody up: one timer looks, while blocks are on their way. */
+  #watchReceipts (): void {
+    const { expiresAt } = this.#window
+    if (expiresAt === undefined || this.#isWatching) return
+    this.#isWatching = true
+    const { clock } = this.#parts
+    this.#cancelWatch = clock.setTimer(Math.max(1, expiresAt - clock.now()), () => {
+      this.#isWatching = false
+      this.pump()
+    })
+  }
+
+  /** The peer to serve next, while the window has room. */
   #next (): UploadQueue | undefined {
     let best: UploadQueue | undefined
-    let busy = 0
-    const now = this.#parts.clock.now()
-    for (const queue of this.#queues.values()) {
-      const { fullSince } = queue.session
-      if (fullSince !== undefined && now - fullSince < SLOT_MS) busy++
-    }
-    if (busy >= UPLOAD_SLOTS) {
-      this.#cancelWake()
-      this.#cancelWake = this.#parts.clock.setTimer(SLOT_MS, () => { this.pump() })
-      return undefined
-    }
     for (const queue of this.#queues.values()) {
       if (!queue.session.isWritable || !queue.hasWork) continue
       // Everybody may have one block on its way; more only within the budgets.
       if (queue.aheadBytes > 0 &&
         (queue.aheadBytes >= SEND_AHEAD_BYTES || this.#budgetUsed >= SEND_BUDGET_BYTES)) continue
+      if (!this.#window.hasRoomFor(queue.session.peerId)) continue
       if (best === undefined || this.#isBefore(queue, best)) best = queue
     }
     return best
@@ -188,16 +202,17 @@ export class Uploader {
     const size = this.#parts.sizeOf(block)
     queue.aheadBytes += size
     this.#budgetUsed += size
+    this.#window.begin(queue.session.peerId, size)
     this.#parts.access.read(block).then(bytes => {
       if (this.#queues.get(queue.session.peerId) !== queue) {
-        this.#budgetUsed -= size
+        this.#abandon(queue, size)
         return
       }
       queue.ready.push({ index: block, bytes })
       this.pump()
     }, (err: unknown) => {
       queue.aheadBytes -= size
-      this.#budgetUsed -= size
+      this.#abandon(queue, size)
       if (isGiven) {
         this.#parts.giver?.drop(block)
         queue.wantUsed -= size
@@ -216,7 +231,20 @@ export class Uploader {
       queue.aheadBytes -= next.bytes.byteLength
       this.#budgetUsed -= next.bytes.byteLength
       this.#parts.onSent(next.bytes.byteLength)
+      this.#countSent(queue.session, next)
       queue.session.sendBlock({ index: next.index }, next.bytes)
     }
+  }
+
+  #countSent ({ peerId, theirHoldings }: Session, { index, bytes }: { index: number, bytes: Uint8Array }): void {
+    // No receipt comes for what it announced already: it has it from elsewhere, or asks a second time.
+    if (theirHoldings?.has(index) === true) this.#window.drop(peerId, bytes.byteLength)
+    else this.#window.sent(peerId, index, bytes.byteLength, this.#parts.clock.now())
+  }
+
+  /** Bytes that were begun for a peer are not sent. */
+  #abandon (queue: UploadQueue, bytes: number): void {
+    this.#budgetUsed -= bytes
+    this.#window.drop(queue.session.peerId, bytes)
   }
 }

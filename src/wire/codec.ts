@@ -47,7 +47,7 @@ function toFrame (message: Message): Frame {
     case 'hello': return { hello: { ...message, encodings: [...message.encodings], bases: [] } }
     case 'attach': return { attach: { token: message.token } }
     case 'holdings': return { holdings: message }
-    case 'have': return { have: { indexes: [...message.indexes] } }
+    case 'have': return { have: { indexes: [...message.indexes], ...maybe('queuedMs', message.queuedMs) } }
     case 'want': return { want: { upTo: message.upTo } }
     case 'mode': return { mode: { mode: message.mode, given: message.given } }
     case 'request':
@@ -59,7 +59,8 @@ function toFrame (message: Message): Frame {
           cid: message.cid ?? EMPTY,
           payloadBytes: message.payloadBytes,
           encoding: message.encoding,
-          base: EMPTY
+          base: EMPTY,
+          ...maybe('sentMs', message.sentMs)
         }
       }
     case 'reject':
@@ -81,19 +82,25 @@ function toFrame (message: Message): Frame {
 
 const EMPTY = new Uint8Array(0)
 
+/** A field that may be absent: generated types know no undefined. */
+function maybe<K extends string> (key: K, value: number | undefined): Partial<Record<K, number>> {
+  return value === undefined ? {} : { [key]: value } as Record<K, number>
+}
+
 function fromFrame (frame: Frame): Message | undefined {
   const known = Object.keys(frame).length
   if (known === 0) return undefined
   if (known > 1) throw new ModelswarmError('ERR_BAD_FRAME', `Frame carries ${known} messages; it must carry one`)
   if (frame.block !== undefined) {
-    const { index, cid, payloadBytes, encoding } = frame.block
+    const { index, cid, payloadBytes, encoding, sentMs } = frame.block
     if (payloadBytes > L.payloadBytes) {
       throw new ModelswarmError('ERR_BAD_FRAME', `Block of ${payloadBytes} bytes; the limit is ${L.payloadBytes}`,
         { expected: L.payloadBytes, received: payloadBytes })
     }
-    return { type: 'block', index, cid: cid.byteLength === 0 ? undefined : checkCid(cid), payloadBytes, encoding }
+    const name = cid.byteLength === 0 ? undefined : checkCid(cid)
+    return { type: 'block', index, cid: name, payloadBytes, encoding, sentMs }
   }
-  if (frame.have !== undefined) return { type: 'have', indexes: frame.have.indexes }
+  if (frame.have !== undefined) return { type: 'have', ...frame.have }
   if (frame.request !== undefined) {
     return { type: 'request', indexes: frame.request.indexes, cids: frame.request.cids.map(checkCid) }
   }

@@ -20,7 +20,12 @@ export interface HoldingsMessage {
   /** Empty when everything is wanted. */
   readonly unwanted: Uint8Array
 }
-export interface HaveMessage { readonly type: 'have', readonly indexes: readonly number[] }
+export interface HaveMessage {
+  readonly type: 'have'
+  readonly indexes: readonly number[]
+  /** How long blocks from the receiver of this message queued on their way lately, in ms. */
+  readonly queuedMs?: number | undefined
+}
 export interface WantMessage { readonly type: 'want', readonly upTo: number }
 export interface ModeMessage { readonly type: 'mode', readonly mode: number, readonly given: number }
 export interface RequestMessage {
@@ -35,6 +40,8 @@ export interface BlockMessage {
   readonly cid: Uint8Array | undefined
   readonly payloadBytes: number
   readonly encoding: number
+  /** The sender's clock when it handed the block over, in ms modulo 2^32. */
+  readonly sentMs?: number | undefined
 }
 export interface RejectMessage {
   readonly type: 'reject'

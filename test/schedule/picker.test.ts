@@ -35,7 +35,7 @@ describe('picker', () => {
       const wanted = bitfield(length, within(missing))
       const skip = (block: number): boolean => block % 6 === skipped
       const sizeOf = (block: number): number => block % 7 + 1
-      const picked = pick({
+      const { blocks: picked } = pick({
         holdings, missing: wanted, rarity: () => 1, sizeOf, budgetBytes, most, random: seededRandom(seed), skip
       })
       expect(new Set(picked).size).toBe(picked.length)
@@ -52,27 +52,27 @@ describe('picker', () => {
     const rarity = (block: number): number => block === 7 ? 0 : block === 9 ? 1 : 2
     for (let seed = 0; seed < 20; seed++) {
       const random = seededRandom(seed)
-      const picked = pick({ ...common, holdings: full(30), missing: full(30), rarity, most: 3, random })
+      const { blocks: picked } = pick({ ...common, holdings: full(30), missing: full(30), rarity, most: 3, random })
       expect(picked.slice(0, 2)).toEqual([7, 9])
     }
   })
 
   it('breaks ties at random', () => {
     const firsts = new Set(Array.from({ length: 50 }, (_, seed) =>
-      pick({ ...common, holdings: full(30), missing: full(30), most: 1, random: seededRandom(seed) })[0]))
+      pick({ ...common, holdings: full(30), missing: full(30), most: 1, random: seededRandom(seed) }).blocks[0]))
     expect(firsts.size).toBeGreaterThan(15)
   })
 
   it('finds the only candidate wherever it begins to look', () => {
     for (let seed = 0; seed < 20; seed++) {
       const missing = bitfield(5000, [4321])
-      expect(pick({ ...common, holdings: full(5000), missing, random: seededRandom(seed) })).toEqual([4321])
+      expect(pick({ ...common, holdings: full(5000), missing, random: seededRandom(seed) }).blocks).toEqual([4321])
     }
   })
 
   it('passes over what is too large for the budget, not over what comes behind it', () => {
     const sizeOf = (block: number): number => block < 5 ? 100 : 1
-    const picked = pick({ ...common, holdings: full(10), missing: full(10), sizeOf, budgetBytes: 3 })
+    const { blocks: picked } = pick({ ...common, holdings: full(10), missing: full(10), sizeOf, budgetBytes: 3 })
     expect(picked).toHaveLength(3)
     expect(picked.every(block => block >= 5)).toBe(true)
   })

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { MAX_CREDIT_BYTES } from '../../src/defaults.ts'
+import { CREDIT_QUEUE_MS, MAX_CREDIT_BYTES } from '../../src/defaults.ts'
 import { SourceMeter } from '../../src/schedule/source-meter.ts'
 
 const BLOCK = 64 * 1024
@@ -21,14 +21,30 @@ describe('source meter', () => {
     for (const block of [BLOCK, MIB]) expect(new SourceMeter().creditBytes(block)).toBeGreaterThanOrEqual(block)
   })
 
-  it('finds the rate of a source, and a credit of one block + rate x (round trip + 100 ms)', () => {
+  it('finds the rate of a source, and a credit of one block + rate x (round trip + an allowance)', () => {
     const meter = new SourceMeter()
     meter.onRoundTrip(20)
     meter.onAsked(0)
     deliver(meter, 5000, 0, 10_000)
     expect(meter.rateBytesPerSec).toBeGreaterThan(4.5e6)
     expect(meter.rateBytesPerSec).toBeLessThan(5.5e6)
-    expect(meter.creditBytes(BLOCK)).toBeCloseTo(BLOCK + meter.rateBytesPerSec / 1000 * 120, 0)
+    expect(meter.creditBytes(BLOCK)).toBeCloseTo(BLOCK + meter.rateBytesPerSec / 1000 * (20 + CREDIT_QUEUE_MS), 0)
+  })
+
+  it('sees the rate of a source behind a long path, one block at a time', () => {
+    const meter = new SourceMeter()
+    meter.onRoundTrip(300)
+    let now = 0
+    for (let asked = 0; asked < 20; asked++) {
+      meter.onAsked(now)
+      // one block in flight, and its last part a moment after its first: 200 Mbit/s
+      now += 300
+      meter.onBytes(now, BLOCK / 4)
+      now += 2
+      meter.onBytes(now, BLOCK * 3 / 4)
+    }
+    // nothing but the first part came within a sample: the rate is not known yet, and two blocks may be asked for
+    expect(meter.creditBytes(BLOCK)).toBeGreaterThanOrEqual(2 * BLOCK)
   })
 
   it('never gives more than the most, unless a block is larger', () => {

@@ -6,6 +6,9 @@ import { seededRandom, VirtualClock } from './virtual-clock.ts'
 import type { OpenPolicy } from '../../src/api.ts'
 import type { Manifest } from '../../src/model/manifest.ts'
 
+/** Peers accepted beyond those one looks for itself: discovery accepts far more (MAX_PEERS_PER_MODEL). */
+const ROOM = 4
+
 /** Mbit/s on the wire to payload bytes a ms: headers take 4.3 % of a shaped link (lab/RESULTS.md). */
 export const HEADER_SHARE = 0.043
 const bytesPerMs = (mbit: number): number => mbit * 125 * (1 - HEADER_SHARE)
@@ -91,11 +94,11 @@ export async function simulate (scenario: Scenario, seed: number): Promise<Outco
     return peer
   }
   const degree = scenario.peers <= 20 ? Infinity : scenario.degree ?? 16
-  // As discovery does: a peer dials others at random, those with few neighbours take it, until it has enough.
+  // As discovery does: a peer dials others at random until it has enough; those take it while they have room.
   const meet = (peer: SimPeer): void => {
     for (const other of shuffled(alive, random)) {
       if (peer.neighbours.size >= degree) break
-      if (other === peer || peer.neighbours.has(other) || other.neighbours.size >= degree * 1.25) continue
+      if (other === peer || peer.neighbours.has(other) || other.neighbours.size >= degree * ROOM) continue
       peer.neighbours.add(other)
       other.neighbours.add(peer)
       connect(peer, other, latency())

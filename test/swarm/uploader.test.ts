@@ -1,4 +1,5 @@
 import { describe, expect, it, vi } from 'vitest'
+import { FIRST_UPLOAD_WINDOW_BYTES, RECEIPT_MS } from '../../src/defaults.ts'
 import { ModelswarmError } from '../../src/errors.ts'
 import { cidOfDigest } from '../../src/model/block-id.ts'
 import { ByeReason, Mode, RejectReason } from '../../src/wire/protocol.ts'
@@ -13,6 +14,17 @@ describe('a swarm that serves', () => {
   async function serving (own: Parameters<MemoryNode['serve']>[0] = {}): Promise<Puppet> {
     const node = new MemoryNode('node', new VirtualClock(), await memoryModel())
     return await Puppet.meet(node.serve(own), { tree: false })
+  }
+  /** Announces what comes until everything came, as a receiver does. */
+  async function takeAll (puppet: Puppet): Promise<void> {
+    for (let said = 0; said < puppet.node.model.manifest.blockCount;) {
+      await puppet.wait(50)
+      const indexes = puppet.of('block').map(block => block.index).slice(said)
+      if (indexes.length === 0) throw new Error('No more blocks come')
+      puppet.say({ type: 'have', indexes })
+      said += indexes.length
+    }
+    await puppet.wait(50)
   }
   const ask = (indexes: number[]): Message => ({ type: 'request', indexes, cids: [] })
 
@@ -88,7 +100,7 @@ describe('a swarm that serves', () => {
     await puppet.wait(50)
     expect(puppet.of('reject').map(({ reason }) => reason)).toEqual([RejectReason.choosing])
     puppet.say({ type: 'want', upTo: 65536 * 20 })
-    await puppet.wait(50)
+    await takeAll(puppet)
     expect(new Set(puppet.of('block').map(block => block.index)).size).toBe(16)
     expect(puppet.of('mode')).toEqual([{ type: 'mode', mode: Mode.spare, given: 16 * 65536 }])
     puppet.say(ask([1]))
@@ -108,7 +120,7 @@ describe('a swarm that serves', () => {
     const puppet = await serving({ open: 'never' })
     puppet.hold([])
     puppet.say({ type: 'want', upTo: 65536 * 20 })
-    await puppet.wait(50)
+    await takeAll(puppet)
     const second = await Puppet.meet(puppet.node, { id: 'second', tree: false })
     second.hold([])
     await second.wait(50)
@@ -119,6 +131,34 @@ describe('a swarm that serves', () => {
     second.say({ type: 'want', upTo: 65536 })
     await second.wait(50)
     expect(second.of('block')).toHaveLength(1)
+  })
+
+  it('waits for receipts when much is on its way, and no longer for a peer that gives none', async () => {
+    const puppet = await serving()
+    puppet.hold([])
+    puppet.say(ask(Array.from({ length: 16 }, (_, i) => i)))
+    await puppet.wait(50)
+    const first = puppet.of('block').length
+    expect(first).toBe(FIRST_UPLOAD_WINDOW_BYTES / 65536)
+    await puppet.wait(RECEIPT_MS - 200)
+    expect(puppet.of('block')).toHaveLength(first)
+    await puppet.wait(400)
+    expect(puppet.of('block')).toHaveLength(first + 2)
+    puppet.say({ type: 'have', indexes: [0] })
+    puppet.say({ type: 'have', indexes: puppet.of('block').map(block => block.index) })
+    await puppet.wait(50)
+    expect(puppet.of('block')).toHaveLength(16)
+  })
+
+  it('says when it handed a block over', async () => {
+    const puppet = await serving()
+    puppet.hold([])
+    await puppet.wait(1000)
+    puppet.say(ask([1]))
+    await puppet.wait(50)
+    const [block] = puppet.of('block')
+    expect(block?.sentMs).toBeGreaterThan(1000)
+    expect(block?.sentMs).toBeLessThan(1200)
   })
 
   it('takes back what is cancelled before it is read', async () => {

@@ -27,6 +27,7 @@ export const CASES: Record<string, Message> = {
     type: 'holdings', blocks: WIRE_LIMITS.blocks, all: true, bits: bytes(0), unwanted: bytes(0)
   },
   'have of one': { type: 'have', indexes: [0] },
+  'have with a queueing time': { type: 'have', indexes: [7], queuedMs: 250 },
   'have of several': { type: 'have', indexes: [1, 127, 128, 16383, 16384, WIRE_LIMITS.blocks - 1] },
   'want of nothing': { type: 'want', upTo: 0 },
   'want of 512 KiB': { type: 'want', upTo: 512 * 1024 },
@@ -36,6 +37,9 @@ export const CASES: Record<string, Message> = {
   'request of blocks': { type: 'request', indexes: [3, 1, 2], cids: [] },
   'request of tree nodes': { type: 'request', indexes: [], cids: [cid(1), cid(2)] },
   block: { type: 'block', index: 5, cid: undefined, payloadBytes: 65536, encoding: 0 },
+  'block with the time of its sending': {
+    type: 'block', index: 5, cid: undefined, payloadBytes: 65536, encoding: 0, sentMs: 0xfedcba98
+  },
   'block 0 of no bytes': { type: 'block', index: 0, cid: undefined, payloadBytes: 0, encoding: 0 },
   'block with an encoding': { type: 'block', index: 1, cid: undefined, payloadBytes: 1000, encoding: 7 },
   'block that is a tree node': { type: 'block', index: 0, cid: cid(3), payloadBytes: 100, encoding: 0 },

@@ -371,6 +371,11 @@ export namespace Frame {
     value: number
   }
 
+  export interface FrameHaveQueuedMsFieldEvent {
+    field: '$.have.queuedMs'
+    value: number
+  }
+
   export interface FrameWantUpToFieldEvent {
     field: '$.want.upTo'
     value: number
@@ -422,6 +427,11 @@ export namespace Frame {
 
   export interface FrameBlockPayloadBytesFieldEvent {
     field: '$.block.payloadBytes'
+    value: number
+  }
+
+  export interface FrameBlockSentMsFieldEvent {
+    field: '$.block.sentMs'
     value: number
   }
 
@@ -505,7 +515,7 @@ export namespace Frame {
     return decodeMessage(buf, Frame.codec(), opts)
   }
 
-  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Frame>): Generator<FrameHelloProofFieldEvent | FrameHelloFeaturesFieldEvent | FrameHelloEncodingsFieldEvent | FrameHelloModeFieldEvent | FrameHelloTreeFieldEvent | FrameHelloTokenFieldEvent | FrameHelloBasesFieldEvent | FrameAttachTokenFieldEvent | FrameHoldingsBlocksFieldEvent | FrameHoldingsAllFieldEvent | FrameHoldingsBitsFieldEvent | FrameHoldingsUnwantedFieldEvent | FrameHaveIndexesFieldEvent | FrameWantUpToFieldEvent | FrameModeModeFieldEvent | FrameModeGivenFieldEvent | FrameRequestIndexesFieldEvent | FrameRequestCidsFieldEvent | FrameRequestEncodingsFieldEvent | FrameRequestBasesFieldEvent | FrameBlockIndexFieldEvent | FrameBlockCidFieldEvent | FrameBlockPayloadBytesFieldEvent | FrameBlockEncodingFieldEvent | FrameBlockBaseFieldEvent | FrameRejectIndexesFieldEvent | FrameRejectCidsFieldEvent | FrameRejectReasonFieldEvent | FrameRejectRetryAfterMsFieldEvent | FrameRejectSpansOriginFieldEvent | FrameRejectSpansOffsetFieldEvent | FrameRejectSpansBytesFieldEvent | FrameCancelIndexesFieldEvent | FramePeersRecordsFieldEvent | FrameAliveAnswerFieldEvent | FrameByeReasonFieldEvent> {
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Frame>): Generator<FrameHelloProofFieldEvent | FrameHelloFeaturesFieldEvent | FrameHelloEncodingsFieldEvent | FrameHelloModeFieldEvent | FrameHelloTreeFieldEvent | FrameHelloTokenFieldEvent | FrameHelloBasesFieldEvent | FrameAttachTokenFieldEvent | FrameHoldingsBlocksFieldEvent | FrameHoldingsAllFieldEvent | FrameHoldingsBitsFieldEvent | FrameHoldingsUnwantedFieldEvent | FrameHaveIndexesFieldEvent | FrameHaveQueuedMsFieldEvent | FrameWantUpToFieldEvent | FrameModeModeFieldEvent | FrameModeGivenFieldEvent | FrameRequestIndexesFieldEvent | FrameRequestCidsFieldEvent | FrameRequestEncodingsFieldEvent | FrameRequestBasesFieldEvent | FrameBlockIndexFieldEvent | FrameBlockCidFieldEvent | FrameBlockPayloadBytesFieldEvent | FrameBlockSentMsFieldEvent | FrameBlockEncodingFieldEvent | FrameBlockBaseFieldEvent | FrameRejectIndexesFieldEvent | FrameRejectCidsFieldEvent | FrameRejectReasonFieldEvent | FrameRejectRetryAfterMsFieldEvent | FrameRejectSpansOriginFieldEvent | FrameRejectSpansOffsetFieldEvent | FrameRejectSpansBytesFieldEvent | FrameCancelIndexesFieldEvent | FramePeersRecordsFieldEvent | FrameAliveAnswerFieldEvent | FrameByeReasonFieldEvent> {
     return streamMessage(buf, Frame.codec(), opts)
   }
 }
@@ -1021,6 +1031,7 @@ export namespace Holdings {
 
 export interface Have {
   indexes: number[]
+  queuedMs?: number
 }
 
 export namespace Have {
@@ -1038,6 +1049,11 @@ export namespace Have {
             w.uint32(8)
             w.uint32(value)
           }
+        }
+
+        if (obj.queuedMs != null) {
+          w.uint32(16)
+          w.uint32(obj.queuedMs)
         }
 
         if (opts.lengthDelimited !== false) {
@@ -1060,6 +1076,10 @@ export namespace Have {
               }
 
               obj.indexes.push(reader.uint32())
+              break
+            }
+            case 2: {
+              obj.queuedMs = reader.uint32()
               break
             }
             default: {
@@ -1096,6 +1116,13 @@ export namespace Have {
 
               break
             }
+            case 2: {
+              yield {
+                field: `${prefix}.queuedMs`,
+                value: reader.uint32()
+              }
+              break
+            }
             default: {
               reader.skipType(tag & 7)
               break
@@ -1114,6 +1141,11 @@ export namespace Have {
     value: number
   }
 
+  export interface HaveQueuedMsFieldEvent {
+    field: '$.queuedMs'
+    value: number
+  }
+
   export function encode (obj: Partial<Have>): Uint8Array {
     return encodeMessage(obj, Have.codec())
   }
@@ -1122,7 +1154,7 @@ export namespace Have {
     return decodeMessage(buf, Have.codec(), opts)
   }
 
-  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Have>): Generator<HaveIndexesFieldEvent> {
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Have>): Generator<HaveIndexesFieldEvent | HaveQueuedMsFieldEvent> {
     return streamMessage(buf, Have.codec(), opts)
   }
 }
@@ -1557,6 +1589,7 @@ export interface Block {
   index: number
   cid: Uint8Array
   payloadBytes: number
+  sentMs?: number
   encoding: number
   base: Uint8Array
 }
@@ -1584,6 +1617,11 @@ export namespace Block {
         if ((obj.payloadBytes != null && obj.payloadBytes !== 0)) {
           w.uint32(24)
           w.uint32(obj.payloadBytes)
+        }
+
+        if (obj.sentMs != null) {
+          w.uint32(32)
+          w.uint32(obj.sentMs)
         }
 
         if ((obj.encoding != null && obj.encoding !== 0)) {
@@ -1624,6 +1662,10 @@ export namespace Block {
             }
             case 3: {
               obj.payloadBytes = reader.uint32()
+              break
+            }
+            case 4: {
+              obj.sentMs = reader.uint32()
               break
             }
             case 16: {
@@ -1670,6 +1712,13 @@ export namespace Block {
               }
               break
             }
+            case 4: {
+              yield {
+                field: `${prefix}.sentMs`,
+                value: reader.uint32()
+              }
+              break
+            }
             case 16: {
               yield {
                 field: `${prefix}.encoding`,
@@ -1711,6 +1760,11 @@ export namespace Block {
     value: number
   }
 
+  export interface BlockSentMsFieldEvent {
+    field: '$.sentMs'
+    value: number
+  }
+
   export interface BlockEncodingFieldEvent {
     field: '$.encoding'
     value: number
@@ -1729,7 +1783,7 @@ export namespace Block {
     return decodeMessage(buf, Block.codec(), opts)
   }
 
-  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Block>): Generator<BlockIndexFieldEvent | BlockCidFieldEvent | BlockPayloadBytesFieldEvent | BlockEncodingFieldEvent | BlockBaseFieldEvent> {
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Block>): Generator<BlockIndexFieldEvent | BlockCidFieldEvent | BlockPayloadBytesFieldEvent | BlockSentMsFieldEvent | BlockEncodingFieldEvent | BlockBaseFieldEvent> {
     return streamMessage(buf, Block.codec(), opts)
   }
 }

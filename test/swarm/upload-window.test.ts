@@ -1,0 +1,121 @@
+import { describe, expect, it } from 'vitest'
+import {
+  FIRST_UPLOAD_WINDOW_BYTES, LEAST_UPLOAD_WINDOW_BYTES, MAX_UPLOAD_WINDOW_BYTES, RECEIPT_MS, UPLOAD_QUEUE_MS
+} from '../../src/defaults.ts'
+import { UploadWindow } from '../../src/swarm/upload-window.ts'
+
+const BLOCK = 64 * 1024
+
+function windowFor (...peerIds: string[]): UploadWindow {
+  const window = new UploadWindow(BLOCK)
+  for (const id of peerIds) window.join(id)
+  return window
+}
+
+/** Sends to these peers in turn while there is room, one after the other over a link of this rate, for so long. */
+function send (
+  window: UploadWindow, peerIds: string[], options: { bytesPerMs: number, ms: number, loopMs: number }
+): void {
+  const { bytesPerMs, ms, loopMs } = options
+  const underWay: Array<{ peerId: string, block: number, at: number, receiptAt: number }> = []
+  let linkFreeAt = 0
+  let block = 0
+  for (let now = 0; now < ms; now++) {
+    while (underWay[0] !== undefined && underWay[0].receiptAt <= now) {
+      const { peerId, block: index, at, receiptAt } = underWay.shift() ?? { peerId: '', block: 0, at: 0, receiptAt: 0 }
+      window.received(peerId, index, { queuedMs: Math.round(receiptAt - at - loopMs), now })
+    }
+    const peerId = peerIds[block % peerIds.length] ?? ''
+    while (window.hasRoomFor(peerId)) {
+      window.begin(peerId, BLOCK)
+      window.sent(peerId, block, BLOCK, now)
+      linkFreeAt = Math.max(linkFreeAt, now) + BLOCK / bytesPerMs
+      underWay.push({ peerId, block, at: now, receiptAt: linkFreeAt + loopMs })
+      block++
+    }
+  }
+}
+
+describe('upload window', () => {
+  it('begins with room for a few blocks, and counts what is begun', () => {
+    const window = windowFor('a')
+    expect(window.limitBytes).toBe(FIRST_UPLOAD_WINDOW_BYTES)
+    for (let i = 0; window.hasRoomFor('a'); i++) window.begin('a', BLOCK)
+    expect(window.usedBytes).toBe(FIRST_UPLOAD_WINDOW_BYTES)
+    window.drop('a', BLOCK)
+    expect(window.hasRoomFor('a')).toBe(true)
+  })
+
+  it.each([2.4, 5, 50, 1000])('keeps blocks waiting about as long as it should at %s kB/ms', kBytesPerMs => {
+    const window = windowFor('a', 'b', 'c')
+    const bytesPerMs = kBytesPerMs * 1000
+    send(window, ['a', 'b', 'c'], { bytesPerMs, ms: 20_000, loopMs: 50 })
+    const idealBytes = Math.max(LEAST_UPLOAD_WINDOW_BYTES, bytesPerMs * (50 + UPLOAD_QUEUE_MS))
+    expect(window.limitBytes).toBeGreaterThan(0.6 * idealBytes)
+    expect(window.limitBytes).toBeLessThan(Math.min(MAX_UPLOAD_WINDOW_BYTES, 1.6 * idealBytes))
+  })
+
+  it('does not grow while it is not used', () => {
+    const window = windowFor('a')
+    for (let i = 0; i < 1000; i++) {
+      window.begin('a', BLOCK)
+      window.sent('a', i, BLOCK, i * 100)
+      window.received('a', i, { queuedMs: 0, now: i * 100 + 50 })
+    }
+    expect(window.limitBytes).toBe(FIRST_UPLOAD_WINDOW_BYTES)
+    expect(window.usedBytes).toBe(0)
+  })
+
+  it('takes the wait that all see for its own, not that of the one whose link is slow', () => {
+    const window = windowFor('slow', 'fast')
+    for (let i = 0; i < 1000; i++) {
+      const peerId = i % 4 === 0 ? 'slow' : 'fast'
+      while (window.hasRoomFor(peerId)) window.begin('fast', BLOCK)
+      window.drop('fast', BLOCK)
+      window.begin(peerId, BLOCK)
+      window.sent(peerId, i, BLOCK, i * 10)
+      window.received(peerId, i, { queuedMs: peerId === 'slow' ? 10_000 : 0, now: i * 10 + 5 })
+      window.drop('fast', window.usedBytes)
+    }
+    expect(window.limitBytes).toBe(MAX_UPLOAD_WINDOW_BYTES)
+  })
+
+  it('forgets blocks without a receipt, and gives a silent peer two at a time beside the window', () => {
+    const window = windowFor('silent', 'other')
+    for (let i = 0; window.hasRoomFor('silent'); i++) {
+      window.begin('silent', BLOCK)
+      window.sent('silent', i, BLOCK, i)
+    }
+    expect(window.hasRoomFor('other')).toBe(false)
+    expect(window.expiresAt).toBe(RECEIPT_MS)
+    window.expire(RECEIPT_MS + 100)
+    expect(window.usedBytes).toBe(0)
+    expect(window.hasRoomFor('other')).toBe(true)
+    for (let i = 100; window.hasRoomFor('silent'); i++) {
+      window.begin('silent', BLOCK)
+      window.sent('silent', i, BLOCK, RECEIPT_MS + 100)
+      expect(i).toBeLessThan(102)
+    }
+    expect(window.usedBytes).toBe(0)
+    window.received('silent', 100, { queuedMs: undefined, now: RECEIPT_MS + 200 })
+    expect(window.hasRoomFor('silent')).toBe(true)
+  })
+
+  it('counts nothing for who has left, and does not take a cancelled block for a sign of silence', () => {
+    const window = windowFor('a', 'b')
+    for (const [i, peerId] of ['a', 'b', 'a'].entries()) {
+      window.begin(peerId, BLOCK)
+      window.sent(peerId, i, BLOCK, 0)
+    }
+    window.leave('a')
+    expect(window.usedBytes).toBe(BLOCK)
+    window.cancelled('b', 1)
+    window.expire(RECEIPT_MS)
+    expect(window.usedBytes).toBe(0)
+    for (let i = 10; window.hasRoomFor('b') && i < 20; i++) {
+      window.begin('b', BLOCK)
+      window.sent('b', i, BLOCK, RECEIPT_MS)
+    }
+    expect(window.usedBytes).toBeGreaterThan(2 * BLOCK)
+  })
+})
