@@ -12,7 +12,7 @@ const STUDY = { fileBytes: 64 * MIB, blockBytes: 64 * KIB, publisherUp: 40 }
  * The lab's machine: two cores for all nodes; 20 ms an end for a connection, and what a short pull of a process that
  * has just started needs for its bytes.
  */
-const LAB_MACHINE: Machine = { cores: 2, connectMs: 20, msPerMiB: 25 }
+const LAB_MACHINE: Machine = { cores: 2, connectMs: 20, msPerMiB: 50 }
 /** The lab's file is random bytes, cut as any other file: in blocks of 64 KiB. Its round trip: 10 ms. */
 const LAB = { ...STUDY, latencyMs: 5, machine: LAB_MACHINE }
 
