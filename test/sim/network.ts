@@ -60,7 +60,7 @@ export class NetworkNode {
   arrive (bytes: number, fn: () => void): void {
     const start = Math.max(this.#clock.now(), this.#downFreeAt)
     this.#downFreeAt = start + bytes / this.rates.downBytesPerMs
-    this.#clock.setTimer(this.#downFreeAt - this.#clock.now(), fn)
+    this.#clock.after(this.#downFreeAt - this.#clock.now(), fn)
   }
 
   #next (): void {
@@ -72,7 +72,7 @@ export class NetworkNode {
     if (chunk === undefined) return this.#next()
     this.#isSending = true
     this.sentBytes += chunk.bytes
-    this.#clock.setTimer(chunk.bytes / this.rates.upBytesPerMs, () => {
+    this.#clock.after(chunk.bytes / this.rates.upBytesPerMs, () => {
       this.#isSending = false
       pair.launched(chunk)
       if (pair.canSend && !pair.isQueued) {
@@ -145,10 +145,10 @@ export class Pair {
       this.#waiting.clear()
       for (const fn of waiting) fn()
     }
-    this.#clock.setTimer(this.latencyMs, () => {
+    this.#clock.after(this.latencyMs, () => {
       this.#to.arrive(chunk.bytes, () => {
         if (!this.#isCut) chunk.frame.channel.peer.deliver(chunk.frame, chunk.bytes)
-        this.#clock.setTimer(this.latencyMs, () => {
+        this.#clock.after(this.latencyMs, () => {
           this.#inFlightBytes -= chunk.bytes
           if (this.canSend) this.#from.offer(this)
         })
