@@ -89,6 +89,7 @@ export class Ledger {
     const size = this.#sizeOf(block)
     const isGranted = source.wantUsed + size <= source.wantGranted
     if (source.asked.has(block)) {
+      this.#noteWait(source, block, now)
       // Asked for after the publisher's pass, while the very block it had chosen was on its way: this is that one.
       if (isGranted && source.mode !== Mode.choosing) {
         source.wantUsed += size
@@ -128,6 +129,14 @@ export class Ledger {
 
   dirtyAll (): void {
     for (const source of this.sources.values()) source.isDirty = true
+  }
+
+  /** How long the source took, before its bytes are here. */
+  #noteWait (source: SchedulerSource, block: number, now: number): void {
+    const asked = this.states.inFlight.get(block)?.asked.find(({ sourceId }) => sourceId === source.id)
+    if (asked === undefined) return
+    const { outstandingBytes } = source
+    source.meter.onBlock({ waitMs: now - asked.since, bytes: this.#sizeOf(block), outstandingBytes })
   }
 
   #idleCheck (source: SchedulerSource): void {

@@ -1,4 +1,4 @@
-import { ENDGAME_AFTER_MS, LAGGARD_CREDIT_BLOCKS, PLENTY_BLOCKS, SILENT_SOURCE_MS, SPARE_GRACE_MS, SPARE_STEP_MS } from '../defaults.ts'
+import { ENDGAME_AFTER_MS, PLENTY_BLOCKS, SILENT_SOURCE_MS, SPARE_GRACE_MS, SPARE_STEP_MS } from '../defaults.ts'
 import { Mode } from '../wire/protocol.ts'
 import { pick } from './picker.ts'
 import type { Availability } from './availability.ts'
@@ -82,10 +82,7 @@ export class Plan {
     }
     source.lookAgainAt = Infinity
     const credit = source.meter.creditBytes(this.#maxBlockBytes)
-    // Whoever lags finds plenty everywhere: a second block on its way keeps a slow start from lasting for ever, when
-    // requests wait behind its own uploads and so each block takes long, which reads like a slow source.
-    const mostBytes = Math.max(credit, LAGGARD_CREDIT_BLOCKS * this.#maxBlockBytes)
-    const room = Math.min(mostBytes - source.outstandingBytes, this.#ledger.roomBytes)
+    const room = Math.min(source.mostBytes(this.#maxBlockBytes) - source.outstandingBytes, this.#ledger.roomBytes)
     const { blocks, seen } = room <= 0
       ? { blocks: [], seen: 0 }
       : pick({

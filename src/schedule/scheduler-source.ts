@@ -1,3 +1,4 @@
+import { LAGGARD_CREDIT_BLOCKS } from '../defaults.ts'
 import { Mode } from '../wire/protocol.ts'
 import { SourceMeter } from './source-meter.ts'
 import type { Bitfield } from '../model/bitfield.ts'
@@ -38,5 +39,16 @@ export class SchedulerSource {
   /** Bytes asked of it and not yet stored: what I3 bounds by its credit. */
   get outstandingBytes (): number {
     return this.askedBytes + Math.max(0, this.wantGranted - this.wantUsed)
+  }
+
+  /**
+   * Its credit (I3): the most that may be asked of it. While it has little for us, only the meter's is used up. Whoever lags finds plenty
+   * everywhere: a second block on its way keeps a slow start from lasting for ever, when requests wait behind its own
+   * uploads, and so each block takes long, which reads like a slow source.
+   */
+  mostBytes (maxBlockBytes: number): number {
+    const { meter } = this
+    if (this.mode === Mode.choosing) return meter.creditBytes(maxBlockBytes, true)
+    return Math.max(meter.creditBytes(maxBlockBytes), LAGGARD_CREDIT_BLOCKS * maxBlockBytes, meter.promptBytes)
   }
 }

@@ -1,6 +1,8 @@
 import { CREDIT_LATENCY_MS, CREDIT_QUEUE_MS, FIRST_CREDIT_BYTES, FIRST_GRANT_BYTES, MAX_CREDIT_BYTES } from '../defaults.ts'
 
 const SAMPLE_MS = 100
+/** Beyond two round trips: what a source may take to read a block from its disk, and we to see that it came. */
+const PROMPT_MS = 20
 const FIRST_RTT_MS = 50
 
 /**
@@ -19,6 +21,7 @@ export class SourceMeter {
   /** From asking an idle source to its first byte, smoothed. */
   #latencyMs = 0
   #lastBytesAt = 0
+  #promptBytes = 0
 
   get rttMs (): number {
     return this.#rttMs
@@ -27,6 +30,11 @@ export class SourceMeter {
   /** Smoothed rate of delivery while something was asked of the source; 0 until known. */
   get rateBytesPerSec (): number {
     return this.#rateBytesPerMs * 1000
+  }
+
+  /** What may be asked while there is plenty to ask for: as much has come without waiting. */
+  get promptBytes (): number {
+    return this.#promptBytes
   }
 
   /** When the source last showed life, in the clock's ms. */
@@ -61,11 +69,6 @@ export class SourceMeter {
       const latencyMs = now - this.#askedAt
       this.#askedAt = undefined
       this.#latencyMs += 0.5 * (latencyMs - this.#latencyMs)
-      // The round trip is no part of the rate: counted in, a path of 100 ms would look slow after its first bytes, its
-      // credit be one block, and so every sample again begin with a round trip.
-      this.#sampleStart = now
-      this.#sampleBytes = 0
-      return
     }
     this.#sampleBytes += bytes
     const elapsed = now - this.#sampleStart
@@ -78,8 +81,22 @@ export class SourceMeter {
     this.#sampleBytes = 0
   }
 
+  /**
+   * A block that was asked for begins to come. While all that is asked for comes within two round trips, nothing queues
+   * and there may be more: it doubles with each, as in TCP's slow start (RFC 5681 section 3.1), and like its window
+   * only when it was used (RFC 7661).
+   */
+  onBlock (block: { waitMs: number, bytes: number, outstandingBytes: number }): void {
+    const { waitMs, bytes, outstandingBytes } = block
+    if (waitMs > 2 * this.#rttMs + PROMPT_MS) this.#promptBytes /= 2
+    else if (2 * outstandingBytes >= this.#promptBytes) {
+      this.#promptBytes = Math.min(Math.max(this.#promptBytes, outstandingBytes) + bytes, MAX_CREDIT_BYTES)
+    }
+  }
+
   /** The source failed to deliver: start over from the least. */
   onFailed (): void {
+    this.#promptBytes = 0
     this.#rateBytesPerMs = 1e-9
   }
 
@@ -88,9 +105,12 @@ export class SourceMeter {
    * asked of nobody else, so that a deep queue there cannot hold anybody up.
    */
   creditBytes (blockBytes: number, isChoosing = false): number {
-    if (this.#rateBytesPerMs === 0) return Math.max(isChoosing ? FIRST_GRANT_BYTES : FIRST_CREDIT_BYTES, 2 * blockBytes)
+    if (this.#rateBytesPerMs === 0) {
+      return Math.max(isChoosing ? FIRST_GRANT_BYTES : FIRST_CREDIT_BYTES, 2 * blockBytes)
+    }
     const waitMs = Math.max(this.#rttMs, Math.min(this.#latencyMs, CREDIT_LATENCY_MS))
-    const window = this.#rateBytesPerMs * (waitMs + Math.max(CREDIT_QUEUE_MS, this.#rttMs))
-    return Math.min(blockBytes + window, Math.max(MAX_CREDIT_BYTES, blockBytes))
+    const queueMs = isChoosing ? Math.max(CREDIT_QUEUE_MS, 2 * this.#rttMs) : CREDIT_QUEUE_MS
+    const window = blockBytes + this.#rateBytesPerMs * (waitMs + queueMs)
+    return Math.min(window, Math.max(MAX_CREDIT_BYTES, blockBytes))
   }
 }

@@ -122,7 +122,7 @@ export class RandomSwarm {
           this.#answer(source, block)
         }
       }
-      const credit = state.meter.creditBytes(MAX_BLOCK, state.mode === Mode.choosing)
+      const credit = state.mostBytes(MAX_BLOCK)
       if (action.type !== 'cancel' && state.outstandingBytes > credit + MAX_BLOCK) {
         throw new Error(`${state.outstandingBytes} bytes asked of ${source.id}, whose credit is ${credit} (I3)`)
       }

@@ -1,22 +1,23 @@
-import { SCENARIOS } from './scenarios.ts'
-import { simulate } from './scenario.ts'
+import { runScenarios, SCENARIOS_USAGE } from './scenarios-command.ts'
+import { UsageError } from './usage-error.ts'
 
-// npm run simulate -- scenarios [NAME...] [--seeds N]
+// npm run simulate -- COMMAND ...
 
-const args = process.argv.slice(2)
-const seedsAt = args.indexOf('--seeds')
-const seeds = seedsAt === -1 ? 1 : Number(args[seedsAt + 1])
-const names = args.filter((arg, i) => i > 0 && !arg.startsWith('--') && (seedsAt === -1 || i !== seedsAt + 1))
+const COMMANDS: Readonly<Record<string, (args: readonly string[], write: (text: string) => void) => Promise<void>>> = {
+  scenarios: runScenarios
+}
 
-process.stdout.write('| scenario | seed | last / bound | median / bound | copies | wasted | unfinished | s |\n')
-process.stdout.write('| --- | --- | --- | --- | --- | --- | --- | --- |\n')
-for (const scenario of SCENARIOS) {
-  if (names.length > 0 && !names.includes(scenario.name)) continue
-  for (let seed = 1; seed <= seeds; seed++) {
-    const start = performance.now()
-    const { last, median, copies, wasted, unfinished } = await simulate(scenario, seed)
-    const seconds = (performance.now() - start) / 1000
-    process.stdout.write(`| ${scenario.name} | ${seed} | ${last.toFixed(3)} | ${median.toFixed(3)} | ${copies.toFixed(3)} | ` +
-      `${(wasted * 100).toFixed(2)} % | ${unfinished} | ${seconds.toFixed(1)} |\n`)
+const [command = '', ...args] = process.argv.slice(2)
+const run = Object.hasOwn(COMMANDS, command) ? COMMANDS[command] : undefined
+if (run === undefined) {
+  process.stderr.write(`usage: npm run simulate -- COMMAND ...\n\n${SCENARIOS_USAGE}`)
+  process.exitCode = 2
+} else {
+  try {
+    await run(args, text => { process.stdout.write(text) })
+  } catch (err) {
+    if (!(err instanceof UsageError)) throw err
+    process.stderr.write(`${err.message}\n`)
+    process.exitCode = 2
   }
 }

@@ -10,7 +10,7 @@ import type { Message } from '../../src/wire/messages.ts'
 //   control frames and blocks of one pair share its order, as they share a TCP connection
 
 /** Chunks of at most this many bytes take turns on a link: smaller ones give the same results, more slowly. */
-const CHUNK_BYTES = 16 * 1024
+export const CHUNK_BYTES = 16 * 1024
 /** What the socket buffer of a connection takes beyond its window before `send` says that it is full. */
 const SOCKET_BYTES = 64 * 1024
 /** Bytes of a control frame beside its content, and of each index in it. */
@@ -34,6 +34,7 @@ interface Frame {
 /** A machine's link: serves the pairs that have something to send, in turn. */
 export class NetworkNode {
   readonly rates: NodeRates
+  readonly chunkBytes: number
   readonly #clock: VirtualClock
   /** Pairs with chunks that their window lets through. */
   readonly #ready: Pair[] = []
@@ -41,9 +42,10 @@ export class NetworkNode {
   #downFreeAt = 0
   sentBytes = 0
 
-  constructor (clock: VirtualClock, rates: NodeRates) {
+  constructor (clock: VirtualClock, rates: NodeRates, chunkBytes = CHUNK_BYTES) {
     this.#clock = clock
     this.rates = rates
+    this.chunkBytes = chunkBytes
   }
 
   offer (pair: Pair): void {
@@ -58,7 +60,7 @@ export class NetworkNode {
   arrive (bytes: number, fn: () => void): void {
     const start = Math.max(this.#clock.now(), this.#downFreeAt)
     this.#downFreeAt = start + bytes / this.rates.downBytesPerMs
-    this.#clock.setTimer(this.#downFreeAt - this.#clock.now(), fn)
+    this.#clock.after(this.#downFreeAt - this.#clock.now(), fn)
   }
 
   #next (): void {
@@ -70,7 +72,7 @@ export class NetworkNode {
     if (chunk === undefined) return this.#next()
     this.#isSending = true
     this.sentBytes += chunk.bytes
-    this.#clock.setTimer(chunk.bytes / this.rates.upBytesPerMs, () => {
+    this.#clock.after(chunk.bytes / this.rates.upBytesPerMs, () => {
       this.#isSending = false
       pair.launched(chunk)
       if (pair.canSend && !pair.isQueued) {
@@ -104,7 +106,7 @@ export class Pair {
     this.#to = to
     this.latencyMs = latencyMs
     const rate = Math.min(from.rates.upBytesPerMs, to.rates.downBytesPerMs)
-    this.#windowBytes = 1.25 * rate * 2 * latencyMs + 4 * CHUNK_BYTES
+    this.#windowBytes = 1.25 * rate * 2 * latencyMs + 4 * from.chunkBytes
   }
 
   get canSend (): boolean {
@@ -128,7 +130,7 @@ export class Pair {
   takeChunk (): Chunk | undefined {
     const frame = this.#frames[0]
     if (frame === undefined || !this.canSend) return undefined
-    const bytes = Math.min(CHUNK_BYTES, frame.bytes - frame.sent)
+    const bytes = Math.min(this.#from.chunkBytes, frame.bytes - frame.sent)
     frame.sent += bytes
     const isLast = frame.sent === frame.bytes
     if (isLast) this.#frames.shift()
@@ -143,10 +145,10 @@ export class Pair {
       this.#waiting.clear()
       for (const fn of waiting) fn()
     }
-    this.#clock.setTimer(this.latencyMs, () => {
+    this.#clock.after(this.latencyMs, () => {
       this.#to.arrive(chunk.bytes, () => {
         if (!this.#isCut) chunk.frame.channel.peer.deliver(chunk.frame, chunk.bytes)
-        this.#clock.setTimer(this.latencyMs, () => {
+        this.#clock.after(this.latencyMs, () => {
           this.#inFlightBytes -= chunk.bytes
           if (this.canSend) this.#from.offer(this)
         })

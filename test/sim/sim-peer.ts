@@ -8,6 +8,7 @@ import { Swarm } from '../../src/swarm/swarm.ts'
 import { Pair, SimChannel } from './network.ts'
 import type { NetworkNode } from './network.ts'
 import type { VirtualClock } from './virtual-clock.ts'
+import type { Giving } from './scenario.ts'
 import type { OpenPolicy } from '../../src/api.ts'
 import type { Manifest } from '../../src/model/manifest.ts'
 
@@ -20,9 +21,15 @@ export interface SimPeerParts {
   role: 'publisher' | 'puller' | 'seeder'
   open?: OpenPolicy
   /** Blocks a puller has from the start. */
-  held?: Bitfield
+  held?: Bitfield | undefined
+  /** What it does when it is asked for a block. Default: blocks. */
+  gives?: Giving
   /** Time to verify a MiB and write it, in ms. Default: 1. */
   msPerMiB?: number
+  /** Calls back when so much work is done. Default: it all goes on at the same time. */
+  work?: (ms: number, fn: () => void) => void
+  onStored?: (block: number) => void
+  onComplete?: () => void
 }
 
 /** What stands for the bytes of a block: right and wrong ones are told apart by the buffer, and cost no memory. */
@@ -45,6 +52,10 @@ export class SimPeer {
   /** Blocks that came though they were here already, or were of no use. */
   wastedBytes = 0
   joinedAt = 0
+  /** When its last block was stored, or it joined. */
+  storedAt = 0
+  /** What it knows of whom to ask; undefined for one that pulls nothing. */
+  scheduler: Scheduler | undefined
   readonly neighbours = new Set<SimPeer>()
   isGone = false
 
@@ -63,11 +74,19 @@ export class SimPeer {
   start (): void {
     const { manifest, role, open = 'spare', clock } = this.parts
     this.joinedAt = clock.now()
+    this.storedAt = this.joinedAt
     const copy = Bitfield.fromBytes(this.held.toBytes(), this.held.length)
-    const access = { read: async (block: number) => goodBytes(manifest.sizeBytes(block)), getNode: () => undefined }
+    const access = { read: async (block: number) => await this.#read(block), getNode: () => undefined }
     this.swarm.setContent(manifest, copy, access, role === 'publisher' ? { open } : {})
     if (role === 'puller') this.#pull()
     else this.completeAt = this.joinedAt
+  }
+
+  async #read (block: number): Promise<Uint8Array> {
+    const { gives = 'blocks', manifest } = this.parts
+    if (gives === 'nothing') await new Promise<never>(() => { /* asked in vain */ })
+    if (gives === 'refusals') throw new ModelswarmError('ERR_DISK', 'Cannot be read')
+    return goodBytes(manifest.sizeBytes(block))
   }
 
   #pull (): void {
@@ -77,7 +96,9 @@ export class SimPeer {
     wanted.fill()
     const states = new BlockStates(wanted, this.held, sizeOf)
     const scheduler = new Scheduler({ states, sizeOf, maxBlockBytes: manifest.maxBlockBytes, random })
-    const msPerByte = (this.parts.msPerMiB ?? 1) / 2 ** 20
+    const { work = clock.setTimer, msPerMiB = 1 } = this.parts
+    const msPerByte = msPerMiB / 2 ** 20
+    this.scheduler = scheduler
     const downloader = new Downloader({
       scheduler,
       clock,
@@ -86,16 +107,21 @@ export class SimPeer {
         if (bytes !== goodBytes(sizeOf(block))) throw new ModelswarmError('ERR_BAD_BLOCK', 'Wrong bytes', { sourceId })
       },
       write: async block => {
-        await new Promise<void>(resolve => { clock.setTimer(sizeOf(block) * msPerByte, resolve) })
+        await new Promise<void>(resolve => { work(sizeOf(block) * msPerByte, resolve) })
         this.held.add(block)
+        this.storedAt = clock.now()
       },
       sessionOf: peerId => this.swarm.sessions.get(peerId),
-      onStored: block => { this.swarm.announce(block) },
+      onStored: block => {
+        this.swarm.announce(block)
+        this.parts.onStored?.(block)
+      },
       onBadBlock: (session, err) => { this.swarm.onBadBlock(session, err) },
       onFatal: err => { throw err instanceof Error ? err : new Error('Pull failed') },
       onComplete: () => {
         this.completeAt = clock.now()
         this.swarm.stopPulling()
+        this.parts.onComplete?.()
       }
     })
     if (states.isComplete) this.completeAt = clock.now()
@@ -110,10 +136,11 @@ export class SimPeer {
   }
 }
 
-/** Connects two peers; the sessions begin after the handshake's round trips. */
-export function connect (a: SimPeer, b: SimPeer, latencyMs: number): void {
+/** Connects two peers; the sessions begin after the handshake's round trips, and `onDone` is told of them. */
+export function connect (a: SimPeer, b: SimPeer, latencyMs: number, onDone?: () => void): void {
   const { clock } = a.parts
   clock.setTimer(HANDSHAKE_TRIPS * 2 * latencyMs, () => {
+    onDone?.()
     if (a.isGone || b.isGone || a.swarm.sessions.has(b.id)) return
     const there = new Pair(clock, a.node, b.node, latencyMs)
     const back = new Pair(clock, b.node, a.node, latencyMs)
