@@ -21,6 +21,7 @@ export interface DoorOptions {
 }
 
 interface Ends {
+  readonly flow: Flow
   readonly from: Socket
   readonly to: Socket
   isEnding: boolean
@@ -90,7 +91,7 @@ export class Relay {
   }
 
   #pipe (from: Socket, to: Socket, flow: Flow): void {
-    const ends: Ends = { from, to, isEnding: false }
+    const ends: Ends = { flow, from, to, isEnding: false }
     this.#ends.set(flow, ends)
     from.on('data', chunk => {
       this.#network.send(flow, chunk, performance.now())
@@ -102,33 +103,36 @@ export class Relay {
     })
     from.on('end', () => {
       ends.isEnding = true
-      this.#endIfDone(flow, ends)
+      this.#endIfDone(ends)
     })
     const close = (): void => {
       this.#network.close(flow)
       this.#ends.delete(flow)
       this.#paused.delete(flow)
     }
-    // a side that closes before all it said has arrived was reset, or has ended well and says no more
+    // who closes without having ended was reset, and so is the other side
     from.on('close', hadError => {
-      if (hadError || !ends.isEnding) {
-        close()
-        to.destroy()
-      }
+      if (!hadError && ends.isEnding) return
+      close()
+      to.resetAndDestroy()
     })
     to.on('close', close)
     from.resume()
   }
 
-  #endIfDone (flow: Flow, { to, isEnding }: Ends): void {
+  #endIfDone ({ flow, to, isEnding }: Ends): void {
     if (isEnding && flow.waitingBytes === 0) to.end()
   }
 
   #advance (): void {
     this.#timerAtMs = Infinity
-    const corked = new Set<Socket>()
-    for (const delivery of this.#network.advance(performance.now())) this.#deliver(delivery, corked)
-    for (const socket of corked) socket.uncork()
+    const reached = new Set<Ends>()
+    for (const delivery of this.#network.advance(performance.now())) this.#deliver(delivery, reached)
+    for (const ends of reached) {
+      ends.to.uncork()
+      // only now: of several pieces the first finds nothing waiting either
+      this.#endIfDone(ends)
+    }
     for (const flow of this.#paused) {
       if (flow.isFull) continue
       this.#paused.delete(flow)
@@ -138,12 +142,12 @@ export class Relay {
   }
 
   /** Several pieces for one socket go by one system call. */
-  #deliver ({ flow, chunks, bytes }: Delivery, corked: Set<Socket>): void {
+  #deliver ({ flow, chunks, bytes }: Delivery, reached: Set<Ends>): void {
     const ends = this.#ends.get(flow)
     if (ends === undefined) return
     const { to } = ends
-    if (!corked.has(to)) {
-      corked.add(to)
+    if (!reached.has(ends)) {
+      reached.add(ends)
       to.cork()
     }
     for (const chunk of chunks.slice(0, -1)) to.write(chunk)
@@ -151,7 +155,6 @@ export class Relay {
       this.#network.take(flow, bytes, performance.now())
       this.#arm()
     })
-    this.#endIfDone(flow, ends)
   }
 
   /** Node's timers are of whole milliseconds: one that fires late finds all its work in order (Link.serve). */
