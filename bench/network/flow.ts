@@ -3,9 +3,11 @@ import type { Link } from './link.ts'
 
 /** A receiver's link queues about so much at once, shared by the flows into it; the lab's shapers do the same. */
 const QUEUE_MS = 50
-/** A sender's socket takes so much of one connection ahead of its link; beyond it the sender feels back pressure. */
-const SEND_AHEAD_MS = 20
-const SEND_AHEAD_BYTES = 64 * 1024
+/**
+ * One connection is read so far ahead of its sender's link: what the link has to send when the process wakes late. The
+ * system's own buffers hold up to 4 MiB more on loopback; only then does the sender feel back pressure.
+ */
+const SEND_AHEAD_MS = 100
 /** What a TCP connection may have in flight at first (RFC 6928); from there it doubles with every round trip. */
 const FIRST_WINDOW_BYTES = 10 * 1460
 
@@ -33,6 +35,8 @@ export class Flow {
   #inFlightBytes = 0
   #waitingBytes = 0
   #windowBytes = FIRST_WINDOW_BYTES
+  #isHeld = false
+  #heldBytes = 0
 
   constructor (parts: FlowParts) {
     this.parts = parts
@@ -46,7 +50,7 @@ export class Flow {
 
   /** True while the sender should wait. */
   get isFull (): boolean {
-    return this.up.bytes >= SEND_AHEAD_BYTES + this.parts.up.bytesPerMs * SEND_AHEAD_MS
+    return this.up.bytes >= Math.max(TURN_BYTES, this.parts.up.bytesPerMs * SEND_AHEAD_MS)
   }
 
   /** Bytes given and not yet delivered. */
@@ -58,8 +62,25 @@ export class Flow {
     this.#waitingBytes += bytes
   }
 
-  delivered (bytes: number): void {
+  /** The bytes of these that the receiver has taken: none while it is held. */
+  delivered (bytes: number): number {
     this.#waitingBytes -= bytes
+    if (!this.#isHeld) return bytes
+    this.#heldBytes += bytes
+    return 0
+  }
+
+  /** The receiver takes no more for now. */
+  hold (): void {
+    this.#isHeld = true
+  }
+
+  /** The receiver has taken everything, so many bytes since it was held. */
+  release (): number {
+    const bytes = this.#heldBytes
+    this.#isHeld = false
+    this.#heldBytes = 0
+    return bytes
   }
 
   acknowledged (bytes: number): void {

@@ -77,9 +77,9 @@ export class Network {
     flow.parts.up.wake(nowMs)
   }
 
-  /** The receiver has taken so many of the delivered bytes. */
-  take (flow: Flow, bytes: number, nowMs: number): void {
-    this.#acks.push({ flow, bytes, atMs: nowMs + this.#rttMs / 2 })
+  /** The receiver has taken everything that it was given before `flow.hold`. */
+  release (flow: Flow, nowMs: number): void {
+    this.#acks.push({ flow, bytes: flow.release(), atMs: nowMs + this.#rttMs / 2 })
   }
 
   close (flow: Flow): void {
@@ -117,14 +117,15 @@ export class Network {
       down.serve(nowMs)
       for (let piece = down.shift(nowMs); piece !== undefined; piece = down.shift(nowMs)) {
         if (!this.#open.has(piece.flow)) continue
-        piece.flow.delivered(piece.bytes)
+        const taken = piece.flow.delivered(piece.bytes)
+        if (taken > 0) this.#acks.push({ flow: piece.flow, bytes: taken, atMs: nowMs + this.#rttMs / 2 })
         deliveries.push(piece)
       }
     }
   }
 
   #acknowledge (ack: Ack | undefined, nowMs: number): void {
-    if (ack === undefined || !this.#open.has(ack.flow)) return
+    if (ack === undefined || ack.bytes === 0 || !this.#open.has(ack.flow)) return
     ack.flow.acknowledged(ack.bytes)
     ack.flow.parts.up.wake(nowMs)
   }

@@ -117,6 +117,10 @@ export class Relay {
       to.resetAndDestroy()
     })
     to.on('close', close)
+    to.on('drain', () => {
+      this.#network.release(flow, performance.now())
+      this.#arm()
+    })
     from.resume()
   }
 
@@ -130,6 +134,7 @@ export class Relay {
     for (const delivery of this.#network.advance(performance.now())) this.#deliver(delivery, reached)
     for (const ends of reached) {
       ends.to.uncork()
+      if (ends.to.writableNeedDrain) ends.flow.hold()
       // only now: of several pieces the first finds nothing waiting either
       this.#endIfDone(ends)
     }
@@ -142,7 +147,7 @@ export class Relay {
   }
 
   /** Several pieces for one socket go by one system call. */
-  #deliver ({ flow, chunks, bytes }: Delivery, reached: Set<Ends>): void {
+  #deliver ({ flow, chunks }: Delivery, reached: Set<Ends>): void {
     const ends = this.#ends.get(flow)
     if (ends === undefined) return
     const { to } = ends
@@ -150,11 +155,7 @@ export class Relay {
       reached.add(ends)
       to.cork()
     }
-    for (const chunk of chunks.slice(0, -1)) to.write(chunk)
-    to.write(chunks.at(-1) ?? new Uint8Array(0), () => {
-      this.#network.take(flow, bytes, performance.now())
-      this.#arm()
-    })
+    for (const chunk of chunks) to.write(chunk)
   }
 
   /** Node's timers are of whole milliseconds: one that fires late finds all its work in order (Link.serve). */
