@@ -19,6 +19,17 @@ export interface BenchOptions {
 
 export type Bench = (options: BenchOptions) => Promise<BenchResult>
 
+/** The shaped network that some benches run in. */
+export interface NetworkOptions {
+  /** Nodes that pull. */
+  peers: number
+  /** Up and down, of every node. */
+  mbitPerSec: number
+  rttMs: number
+}
+
+export type NetworkBench = (options: BenchOptions, network: NetworkOptions) => Promise<BenchResult>
+
 /** A named value of a row; a number is shown with as many digits as its column says. */
 export type Values = Readonly<Record<string, number | string>>
 
@@ -44,6 +55,8 @@ export interface Verdict {
 }
 
 export interface BenchResult {
+  /** One line that says it all. */
+  readonly headline?: string
   readonly tables: readonly Table[]
   readonly verdicts: readonly Verdict[]
 }

@@ -13,7 +13,8 @@ export function jsonReport (print: Print): Report {
   const line = (value: object): void => { print(JSON.stringify(value)) }
   return {
     machine: facts => { line({ event: 'machine', ...facts }) },
-    result: (bench, { tables, verdicts }, loadBefore) => {
+    result: (bench, { headline, tables, verdicts }, loadBefore) => {
+      if (headline !== undefined) line({ event: 'headline', bench, headline })
       for (const { title, rows } of tables) {
         for (const row of rows) line({ event: 'figure', bench, table: title, loadBefore, ...row })
       }
@@ -29,9 +30,10 @@ export function markdownReport (print: Print): Report {
       print(`${String(facts['cores'])} cores (${String(facts['cpu'])}), ${String(facts['memoryGiB'])} GiB, node ` +
         `${String(facts['node'])}, ${String(facts['platform'])}, load before ${String(facts['loadBefore'])}`)
     },
-    result: (bench, { tables, verdicts }, loadBefore) => {
+    result: (bench, { headline, tables, verdicts }, loadBefore) => {
       print(`\n## ${bench}\n\nload before: ${loadBefore}`)
       for (const table of tables) for (const line of tableLines(table)) print(line)
+      if (headline !== undefined) print(`\n${headline}`)
       print('')
       for (const { goal, reached, isReached } of verdicts) {
         print(`- ${isReached ? 'PASS' : 'below'}: ${goal}: ${reached}`)

@@ -1,5 +1,6 @@
 // A modelswarm node, used as an application would.
 import { createNode } from '../../src/index.ts'
+import { useDoors } from '../network/doors.ts'
 import { answer } from './answer.ts'
 import type { Node } from '../../src/index.ts'
 
@@ -15,6 +16,14 @@ answer({
     node = await createNode({ dir: asked.text('state'), listen: ['/ip4/127.0.0.1/tcp/0'] })
     return { addr: started().addrs[0] ?? '', peerId: node.peerId, upSeconds: process.uptime() }
   },
+  /** `doors`: pairs of a port and the door that leads to it, as `4001:5001,4002:5002`. */
+  doors: async asked => {
+    useDoors(new Map(asked.text('doors').split(',').map(pair => {
+      const [port, door] = pair.split(':').map(Number)
+      return [port ?? NaN, door ?? NaN]
+    })))
+    return {}
+  },
   publish: async asked => {
     const start = performance.now()
     const { link, root, bytes, blocks } = await started().publish(asked.text('path'))
@@ -26,6 +35,8 @@ answer({
     const { bytes, from } = await started().pull(asked.text('link'), asked.text('out'))
     return { bytes, fromPeers: from.peers, seconds: (performance.now() - start) / 1000 }
   },
+  /** Payload handed to sockets so far. */
+  sent: async () => ({ sentBytes: started().sentBytes }),
   stop: async () => {
     await started().stop()
     return {}
