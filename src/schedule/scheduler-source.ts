@@ -42,9 +42,9 @@ export class SchedulerSource {
   }
 
   /**
-   * Its credit (I3): the most that may be asked of it. While it has little for us, only the meter's is used up. Whoever lags finds plenty
-   * everywhere: a second block on its way keeps a slow start from lasting for ever, when requests wait behind its own
-   * uploads, and so each block takes long, which reads like a slow source.
+   * Its credit (I3): the most that may be asked of it. While it has little for us, only the meter's is used up. Whoever
+   * lags finds plenty everywhere: a second block on its way keeps a slow start from lasting for ever, when requests
+   * wait behind its own uploads, and so each block takes long, which reads like a slow source.
    */
   mostBytes (maxBlockBytes: number): number {
     const { meter } = this
