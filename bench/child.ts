@@ -7,6 +7,8 @@ export interface ChildOptions {
   oneCore?: boolean
   /** Writes CPU profiles of its threads into this folder when it ends. */
   profileDir?: string | undefined
+  /** Other flags of Node itself. */
+  flags?: readonly string[]
 }
 
 /** What a child answers: values by name. */
@@ -33,10 +35,10 @@ export class Child {
 
   constructor (program: string, options: ChildOptions = {}) {
     this.#program = program
-    const { profileDir } = options
+    const { profileDir, flags = [] } = options
     const profile = profileDir === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileDir}`]
     const script = fileURLToPath(new URL(`children/${program}.js`, import.meta.url))
-    const command = [process.execPath, ...profile, script]
+    const command = [process.execPath, ...profile, ...flags, script]
     const [first = '', ...args] = options.oneCore === true ? ['taskset', '-c', '0', ...command] : command
     this.#process = spawn(first, args, { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] })
     this.#process.stderr?.on('data', (data: Buffer) => {
@@ -74,6 +76,17 @@ export class Child {
     const timer = setTimeout(() => { this.#process.kill('SIGKILL') }, STOP_MS)
     await this.#exited
     clearTimeout(timer)
+  }
+
+  /** Ends the process as a power button would, and resolves when it is gone. */
+  async kill (): Promise<void> {
+    this.#process.kill('SIGKILL')
+    await this.#exited
+  }
+
+  /** Resolves when the process is gone, whoever ended it. */
+  async gone (): Promise<void> {
+    await this.#exited
   }
 
   #take (message: unknown): void {

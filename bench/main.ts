@@ -4,6 +4,11 @@
 //
 // NAME: publish, transfer, memory, state, schedule; all when none is given. Figures mean something on an idle machine
 // only: the load before each bench is told. Everything it makes is removed, every process it starts is ended.
+// By name only, and 1 as exit code when a promise is broken:
+//
+//   npm run crash-test [-- --kills 200] [--seed N]
+//   npm run fuzz [-- --inputs 1000000] [--seed N]
+//   npm run soak [-- --minutes 10] [--nodes 20] [--seed N]
 // --profile writes CPU profiles of the processes that transfer uses into DIR, and lists where their time goes.
 import '../src/polyfill.ts'
 import { parseArgs } from 'node:util'
@@ -11,13 +16,16 @@ import { GIB, MIB, SkippedError } from './bench.ts'
 import { Child } from './child.ts'
 import { load, machineFacts } from './machine.ts'
 import { memory } from './memory.ts'
+import { crashTest } from './crash-test.ts'
+import { fuzz } from './fuzz.ts'
 import { publish } from './publish.ts'
 import { jsonReport, markdownReport } from './report.ts'
 import { schedule } from './schedule.ts'
+import { soak } from './soak.ts'
 import { state } from './state.ts'
 import { transfer } from './transfer.ts'
 import { Workspace } from './workspace.ts'
-import type { Bench } from './bench.ts'
+import type { Asked, Bench } from './bench.ts'
 
 const BENCHES: ReadonlyMap<string, Bench> = new Map([
   ['publish', publish],
@@ -26,13 +34,22 @@ const BENCHES: ReadonlyMap<string, Bench> = new Map([
   ['state', state],
   ['schedule', schedule]
 ])
+/** These look for what breaks in a long time. */
+const LASTING: ReadonlyMap<string, Bench> = new Map([
+  ['crash-test', crashTest],
+  ['fuzz', fuzz],
+  ['soak', soak]
+])
+const ASKED = ['seed', 'kills', 'inputs', 'minutes', 'nodes'] as const
 /** One bench ends within this, one way or the other. */
 const LIMIT_MS = 15 * 60_000
+const LASTING_LIMIT_MS = 90 * 60_000
 
 interface Options {
   benches: Array<[name: string, bench: Bench]>
   sizeBytes: number
   runs: number
+  asked: Asked
   json: boolean
   profileDir: string | undefined
 }
@@ -51,18 +68,35 @@ function readOptions (): Options {
       size: { type: 'string', default: '1GiB' },
       runs: { type: 'string', default: '3' },
       json: { type: 'boolean', default: false },
-      profile: { type: 'string' }
+      profile: { type: 'string' },
+      seed: { type: 'string' },
+      kills: { type: 'string' },
+      inputs: { type: 'string' },
+      minutes: { type: 'string' },
+      nodes: { type: 'string' }
     }
   })
   const names = positionals.length === 0 ? [...BENCHES.keys()] : positionals
   const benches = names.map((name): [string, Bench] => {
-    const bench = BENCHES.get(name)
-    if (bench === undefined) throw new Error(`there is no bench ${name}; there are ${[...BENCHES.keys()].join(', ')}`)
+    const bench = BENCHES.get(name) ?? LASTING.get(name)
+    if (bench === undefined) {
+      throw new Error(`there is no bench ${name}; there are ${[...BENCHES.keys(), ...LASTING.keys()].join(', ')}`)
+    }
     return [name, bench]
   })
   const runs = Number(values.runs)
   if (!Number.isInteger(runs) || runs < 1 || runs > 100) throw new Error('--runs is a number from 1 to 100')
-  return { benches, sizeBytes: parseSize(values.size), runs, json: values.json, profileDir: values.profile }
+  const asked = Object.fromEntries(ASKED.flatMap(name => {
+    const text = values[name]
+    return text === undefined ? [] : [[name, parseCount(name, text)]]
+  }))
+  return { benches, sizeBytes: parseSize(values.size), runs, asked, json: values.json, profileDir: values.profile }
+}
+
+function parseCount (name: string, text: string): number {
+  const count = Number(text)
+  if (!/^\d+(\.\d+)?$/.test(text) || !Number.isFinite(count)) throw new Error(`--${name} is a number`)
+  return count
 }
 
 function parseSize (text: string): number {
@@ -85,7 +119,9 @@ async function main (options: Options): Promise<void> {
     for (const [name, bench] of options.benches) {
       const loadBefore = load()
       try {
-        report.result(name, await run(bench, workspace, options, interrupted.signal), loadBefore)
+        const result = await run(name, bench, { workspace, options, interrupted: interrupted.signal })
+        report.result(name, result, loadBefore)
+        if (LASTING.has(name) && result.verdicts.some(verdict => !verdict.isReached)) process.exitCode = 1
       } catch (err) {
         if (!(err instanceof SkippedError)) throw err
         report.skipped(name, err.message)
@@ -101,11 +137,13 @@ function note (text: string): void {
 }
 
 /** Runs a bench within its time; ends what it started in any case. */
-async function run (
-  bench: Bench, workspace: Workspace, { sizeBytes, runs, profileDir }: Options, interrupted: AbortSignal
-): ReturnType<Bench> {
+async function run (name: string, bench: Bench, parts: {
+  workspace: Workspace, options: Options, interrupted: AbortSignal
+}): ReturnType<Bench> {
+  const { workspace, options, interrupted } = parts
+  const { sizeBytes, runs, asked, profileDir } = options
   const children: Child[] = []
-  const signal = AbortSignal.any([interrupted, AbortSignal.timeout(LIMIT_MS)])
+  const signal = AbortSignal.any([interrupted, AbortSignal.timeout(LASTING.has(name) ? LASTING_LIMIT_MS : LIMIT_MS)])
   const aborted = Promise.withResolvers<never>()
   const onAbort = (): void => { aborted.reject(signal.reason) }
   signal.addEventListener('abort', onAbort, { once: true })
@@ -114,6 +152,7 @@ async function run (
     const result = bench({
       sizeBytes,
       runs,
+      asked,
       workspace,
       profileDir,
       start: (program, childOptions) => {
