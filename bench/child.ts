@@ -28,6 +28,7 @@ export class Child {
   readonly #program: string
   readonly #process: ChildProcess
   readonly #exited: Promise<void>
+  #signal: NodeJS.Signals | undefined
   readonly #asked = new Map<number, PromiseWithResolvers<Reply>>()
   #lastId = 0
   #stderr = ''
@@ -51,7 +52,10 @@ export class Child {
         this.#stderr += err.message
         resolve()
       })
-      this.#process.once('exit', () => { setImmediate(resolve) })
+      this.#process.once('exit', (_code, signal) => {
+        this.#signal = signal ?? undefined
+        setImmediate(resolve)
+      })
     })
     this.#exited = exited.then(() => {
       this.#isOver = true
@@ -84,9 +88,10 @@ export class Child {
     await this.#exited
   }
 
-  /** Resolves when the process is gone, whoever ended it. */
-  async gone (): Promise<void> {
+  /** Resolves when the process is gone, to the signal that ended it; undefined when it ended by itself. */
+  async gone (): Promise<NodeJS.Signals | undefined> {
     await this.#exited
+    return this.#signal
   }
 
   #take (message: unknown): void {
