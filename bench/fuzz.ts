@@ -11,6 +11,7 @@ const BATCH = 5000
 const BATCH_MS = 120_000
 /** Memory after garbage collection may rise by so much between the first tenth and the end. */
 const GROWTH_MIB = 16
+const LEAST_ACCEPTED_PERCENT = 2
 /** What the databases of the children take. */
 const STATE_BYTES = 256 * MIB
 
@@ -72,6 +73,8 @@ export async function fuzz (options: BenchOptions): Promise<BenchResult> {
       rows: first.names.map(name => rows.get(name)).filter(row => row !== undefined)
     }],
     verdicts: [
+      judge(`% of inputs that a decoder accepts, at least ${LEAST_ACCEPTED_PERCENT}, or nothing behind its door is tried`,
+        Math.min(...[...rows.values()].map(row => Number(row['acceptedPercent']))), { atLeast: LEAST_ACCEPTED_PERCENT }),
       judge('inputs answered by anything but a result or the decoder\'s own error', failures.length, { atMost: 0 }),
       judge(`memory of a decoder rises by MiB, at most ${GROWTH_MIB}`,
         Math.max(...[...rows.values()].map(row => Number(row['growthMib']))), { atMost: GROWTH_MIB })

@@ -47,14 +47,14 @@ export function concat (...parts: readonly Uint8Array[]): Uint8Array {
 }
 
 function flipBit (bytes: Uint8Array, random: Random): Uint8Array {
-  const bent = bytes.slice()
+  const bent = new Uint8Array(bytes)
   const at = random.below(bent.byteLength)
   if (bent.byteLength > 0) bent[at] = (bent[at] ?? 0) ^ (1 << random.below(8))
   return bent
 }
 
 function setByte (bytes: Uint8Array, random: Random): Uint8Array {
-  const bent = bytes.slice()
+  const bent = new Uint8Array(bytes)
   const value = random.pick([0, 1, 0x7f, 0x80, 0xff, random.below(256)])
   if (bent.byteLength > 0) bent[random.below(bent.byteLength)] = value
   return bent
@@ -89,7 +89,7 @@ function splice (bytes: Uint8Array, random: Random, other: Uint8Array): Uint8Arr
 
 /** A number of 1 to 8 bytes over what is there: lengths and offsets that lie. */
 function writeExtreme (bytes: Uint8Array, random: Random): Uint8Array {
-  const bent = bytes.slice()
+  const bent = new Uint8Array(bytes)
   const width = random.pick([1, 2, 4, 8])
   if (bent.byteLength < width) return bent
   let rest = anyNumber(random)

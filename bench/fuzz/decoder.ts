@@ -58,7 +58,9 @@ async function baseOf (decoder: Decoder, seed: number, random: Random): Promise<
   const known = bases.get(decoder) ?? new Map<number, Uint8Array>()
   bases.set(decoder, known)
   const number = random.below(BASES)
-  const base = known.get(number) ?? await decoder.make(new Random(seed, seedOf(decoder.name), -1, number))
+  const own = new Random(seed, seedOf(decoder.name), -1, number)
+  // Not as a Buffer, whose slices are views: a base must stay as it is.
+  const base = known.get(number) ?? new Uint8Array(await decoder.make(own))
   known.set(number, base)
   return base
 }
