@@ -13,6 +13,7 @@ const STAYING = 3
 const NODES_A_PROCESS = 4
 const MODEL_BYTES = [4 * MIB, 8 * MIB, 12 * MIB]
 const SAMPLE_MS = 5000
+const LEAST_SAMPLES = 12
 /** A node and what it pulls. */
 const NODE_BYTES = 64 * MIB
 
@@ -95,6 +96,7 @@ export async function soak (options: BenchOptions): Promise<BenchResult> {
       }
     ],
     verdicts: [
+      judge('samples, enough to compare thirds of them', samples.length, { atLeast: LEAST_SAMPLES }),
       judge('kinds that rise from the second third to the last',
         rowsOf(samples).filter(row => Number(row['last']) > Number(row['most'])).length, { atMost: 0 }),
       judge('processes with something left after stop()', left.length, { atMost: 0 }),
