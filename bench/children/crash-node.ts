@@ -16,6 +16,7 @@ import type { Node } from '../../src/index.ts'
 
 let node: Node | undefined
 let armed: { point: string, left: number, delayMs: number } | undefined
+let killing: NodeJS.Timeout | undefined
 let ledger: number | undefined
 const counts = new Float64Array([0, 0, 0])
 
@@ -23,7 +24,7 @@ function reached (point: string): void {
   if (armed?.point !== point || --armed.left > 0) return
   const kill = (): void => { process.kill(process.pid, 'SIGKILL') }
   if (armed.delayMs === 0) kill()
-  else setTimeout(kill, armed.delayMs)
+  else killing = setTimeout(kill, armed.delayMs)
   armed = undefined
 }
 
@@ -90,6 +91,11 @@ answer({
   /** Ends the process when it comes to a point for the `nth` time: before it, or so many milliseconds into it. */
   arm: async asked => {
     armed = { point: asked.text('point'), left: asked.number('nth'), delayMs: asked.number('delayMs') }
+    return {}
+  },
+  disarm: async () => {
+    armed = undefined
+    clearTimeout(killing)
     return {}
   },
   /** Every block counts for so many in what is recorded when: a checkpoint comes every GiB else. */

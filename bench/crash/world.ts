@@ -83,6 +83,9 @@ export class World {
     const timer = 'point' in kill ? undefined : setTimeout(() => { child.kill().catch(() => {}) }, kill.afterMs)
     try {
       await act()
+      clearTimeout(timer)
+      // It may have been killed a moment after: this is not answered then.
+      await child.ask('disarm')
       return false
     } catch (err) {
       // A failure that it told itself is one, even if it is killed a moment later.
