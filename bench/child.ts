@@ -104,7 +104,8 @@ export class Child {
   }
 
   #lost (): Error {
-    return new Error(`${this.#program} ended: ${this.#stderr.trim() || 'it said nothing'}`)
+    const how = this.#signal === undefined ? '' : ` (${this.#signal})`
+    return new Error(`${this.#program} ended: ${this.#stderr.trim() || 'it said nothing'}${how}`)
   }
 }
 
