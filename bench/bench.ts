@@ -7,6 +7,8 @@ export interface BenchOptions {
   sizeBytes: number
   /** How often each figure is taken; its median is shown. */
   runs: number
+  /** What was asked for on the command line of the runs that last: `--seed`, `--kills` and so on. */
+  asked: Asked
   workspace: Workspace
   /** Where CPU profiles go; undefined for none. */
   profileDir: string | undefined
@@ -16,6 +18,8 @@ export interface BenchOptions {
   note: (text: string) => void
   signal: AbortSignal
 }
+
+export type Asked = Readonly<Partial<Record<'seed' | 'kills' | 'inputs' | 'minutes' | 'nodes', number>>>
 
 export type Bench = (options: BenchOptions) => Promise<BenchResult>
 

@@ -7,6 +7,8 @@ export interface ChildOptions {
   oneCore?: boolean
   /** Writes CPU profiles of its threads into this folder when it ends. */
   profileDir?: string | undefined
+  /** Other flags of Node itself. */
+  flags?: readonly string[]
 }
 
 /** What a child answers: values by name. */
@@ -26,6 +28,7 @@ export class Child {
   readonly #program: string
   readonly #process: ChildProcess
   readonly #exited: Promise<void>
+  #signal: NodeJS.Signals | undefined
   readonly #asked = new Map<number, PromiseWithResolvers<Reply>>()
   #lastId = 0
   #stderr = ''
@@ -33,10 +36,10 @@ export class Child {
 
   constructor (program: string, options: ChildOptions = {}) {
     this.#program = program
-    const { profileDir } = options
+    const { profileDir, flags = [] } = options
     const profile = profileDir === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileDir}`]
     const script = fileURLToPath(new URL(`children/${program}.js`, import.meta.url))
-    const command = [process.execPath, ...profile, script]
+    const command = [process.execPath, ...profile, ...flags, script]
     const [first = '', ...args] = options.oneCore === true ? ['taskset', '-c', '0', ...command] : command
     this.#process = spawn(first, args, { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] })
     this.#process.stderr?.on('data', (data: Buffer) => {
@@ -49,7 +52,10 @@ export class Child {
         this.#stderr += err.message
         resolve()
       })
-      this.#process.once('exit', () => { setImmediate(resolve) })
+      this.#process.once('exit', (_code, signal) => {
+        this.#signal = signal ?? undefined
+        setImmediate(resolve)
+      })
     })
     this.#exited = exited.then(() => {
       this.#isOver = true
@@ -76,6 +82,18 @@ export class Child {
     clearTimeout(timer)
   }
 
+  /** Ends the process as a power button would, and resolves when it is gone. */
+  async kill (): Promise<void> {
+    this.#process.kill('SIGKILL')
+    await this.#exited
+  }
+
+  /** Resolves when the process is gone, to the signal that ended it; undefined when it ended by itself. */
+  async gone (): Promise<NodeJS.Signals | undefined> {
+    await this.#exited
+    return this.#signal
+  }
+
   #take (message: unknown): void {
     if (!isReply(message) || typeof message['id'] !== 'number') return
     const asked = this.#asked.get(message['id'])
@@ -86,7 +104,8 @@ export class Child {
   }
 
   #lost (): Error {
-    return new Error(`${this.#program} ended: ${this.#stderr.trim() || 'it said nothing'}`)
+    const how = this.#signal === undefined ? '' : ` (${this.#signal})`
+    return new Error(`${this.#program} ended: ${this.#stderr.trim() || 'it said nothing'}${how}`)
   }
 }
 

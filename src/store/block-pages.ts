@@ -1,4 +1,5 @@
 import { DIGEST_BYTES } from '../model/block-id.ts'
+import { unreadable } from './stored-json.ts'
 
 // The ordered blocks of an indexed file, in pages:   0 offset of the first block in the file (8)   then n times digest
 // (32), size (4)
@@ -45,8 +46,13 @@ export class PageWriter {
   }
 }
 
-/** The blocks of a page in order. */
+/**
+ * The blocks of a page in order.
+ *
+ * @throws ModelswarmError ERR_STATE_DAMAGED
+ */
 export function * blocksOfPage (page: Uint8Array): Generator<IndexedBlock> {
+  if (page.byteLength < HEAD_BYTES || (page.byteLength - HEAD_BYTES) % ENTRY_BYTES !== 0) throw unreadable()
   const bytes = Buffer.from(page.buffer, page.byteOffset, page.byteLength)
   let offset = Number(bytes.readBigUInt64BE(0))
   for (let at = HEAD_BYTES; at + ENTRY_BYTES <= bytes.byteLength; at += ENTRY_BYTES) {

@@ -1,7 +1,7 @@
 import { bootId, sameBoot } from '../files/boot-id.ts'
 import { Bitfield } from '../model/bitfield.ts'
 import { keyOf, uint32 } from './keys.ts'
-import { storedIdentity, StoredObject, toStored } from './stored-json.ts'
+import { storedIdentity, StoredObject, toStored, unreadable } from './stored-json.ts'
 import type { StateDatabase, Table } from './database.ts'
 import type { HeldFile, HeldRecord } from '../files/held-record.ts'
 
@@ -54,7 +54,11 @@ export class Held {
     this.#now = parts.now ?? Date.now
   }
 
-  /** What was recorded; undefined when nothing was, or for another number of blocks. */
+  /**
+   * What was recorded; undefined when nothing was, or for another number of blocks.
+   *
+   * @throws ModelswarmError ERR_STATE_DAMAGED
+   */
   load (root: string, target: string, blockCount: number): HeldRecord | undefined {
     const key = keyFor(root, target)
     const bytes = this.#table.get(keyOf(key, HEAD))
@@ -156,9 +160,16 @@ export class Held {
     for (let page = 0; page * PAGE_BYTES < bytes.byteLength; page++) {
       const stored = this.#table.get(keyOf(key, kind, uint32(page)))
       const at = page * PAGE_BYTES
-      if (stored !== undefined && at + stored.byteLength <= bytes.byteLength) bytes.set(stored, at)
+      if (stored === undefined) continue
+      if (stored.byteLength !== Math.min(PAGE_BYTES, bytes.byteLength - at)) throw unreadable()
+      bytes.set(stored, at)
     }
-    return Bitfield.fromBytes(bytes, blockCount)
+    try {
+      return Bitfield.fromBytes(bytes, blockCount)
+    } catch (err) {
+      // RangeError: a bit behind the last block.
+      throw unreadable(err)
+    }
   }
 }
 

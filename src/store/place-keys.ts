@@ -1,5 +1,6 @@
 import { BLOCKS_PER_PAGE } from './block-pages.ts'
 import { keyOf, uint32 } from './keys.ts'
+import { unreadable } from './stored-json.ts'
 
 // The keys of places.ts, where their tables are drawn.
 
@@ -26,7 +27,8 @@ export function keyAfter (start: Uint8Array): Uint8Array {
   return keyOf(start, new Uint8Array([255, 255, 255, 255, 255]))
 }
 
-/** What uint32 made. */
+/** What uint32 made. @throws ModelswarmError ERR_STATE_DAMAGED for anything else */
 export function toNumber (bytes: Uint8Array | undefined): number | undefined {
+  if (bytes !== undefined && bytes.byteLength !== 4) throw unreadable()
   return bytes === undefined ? undefined : Buffer.from(bytes).readUInt32BE(0)
 }

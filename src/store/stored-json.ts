@@ -74,7 +74,8 @@ export function storedIdentity ({ sizeBytes, mtimeNs, ctimeNs, inode }: FileIden
   return { sizeBytes, mtimeNs, ctimeNs, inode }
 }
 
-function unreadable (cause?: unknown): ModelswarmError {
+/** The error for a stored value that is not as this program writes it. */
+export function unreadable (cause?: unknown): ModelswarmError {
   return new ModelswarmError('ERR_STATE_DAMAGED',
     'Cannot read the state: a record is not as this program writes it; move the state folder away', { cause })
 }

@@ -1,6 +1,7 @@
 import { peerIdFromPublicKey, peerIdFromString } from '@libp2p/peer-id'
 import { PeerRecord, RecordEnvelope } from '@libp2p/peer-record'
 import { multiaddr } from '@multiformats/multiaddr'
+import { ModelswarmError } from '../errors.ts'
 import { streamChannel } from '../wire/channel.ts'
 import { WIRE_LIMITS } from '../wire/limits.ts'
 import { CONTROL_PROTOCOL, DATA_PROTOCOL } from '../wire/protocol.ts'
@@ -164,22 +165,42 @@ export class Discovery {
     const from = remoteAddrOf(this.#parts.libp2p, peerIdFromString(session.peerId))
     if (search === undefined || from === undefined) return
     const ourId = this.#parts.libp2p.peerId.toString()
+    const isKnown = (id: string): boolean => id === ourId || swarm.sessions.has(id) || search.knows(id)
     for (const bytes of records) {
       try {
-        // Checking a signature takes a millisecond: not for those we know already.
-        const claimed = peerIdFromPublicKey(RecordEnvelope.createFromProtobuf(bytes).publicKey).toString()
-        if (claimed === ourId || swarm.sessions.has(claimed) || search.knows(claimed)) continue
-        const envelope = await RecordEnvelope.openAndCertify(bytes, PeerRecord.DOMAIN, { signal: this.#parts.signal })
-        const record = PeerRecord.createFromProtobuf(envelope.payload)
-        if (!record.peerId.publicKey?.equals(envelope.publicKey)) throw new Error('Record signed by somebody else')
-        const addrs = record.multiaddrs.map(addr => addr.toString()).filter(addr => isUsableFrom(addr, from))
-        const waitMs = ourId < claimed ? 0 : SECOND_DIALLER_MS
-        search.add({ peerId: record.peerId.toString(), addrs, isHint: false, waitMs })
+        const read = await readPeerRecord(bytes, { isKnown, from, signal: this.#parts.signal })
+        if (read === undefined) continue
+        search.add({ ...read, isHint: false, waitMs: ourId < read.peerId ? 0 : SECOND_DIALLER_MS })
       } catch (err) {
         if (this.#parts.signal.aborted) return
-        return session.fail(`Peer sent a peer record that is not valid: ${err instanceof Error ? err.message : 'unreadable'}`)
+        return session.fail(err instanceof Error ? err.message : 'Peer sent a peer record that cannot be read')
       }
     }
+  }
+}
+
+/**
+ * Whom a signed peer record is of, and those of its addresses that we can use if we reach its bearer at `from`.
+ *
+ * @returns undefined for who is known already: checking a signature takes a millisecond
+ * @throws ModelswarmError ERR_PROTOCOL when it is no record, or not signed by whom it is of; the signal's reason
+ */
+export async function readPeerRecord (bytes: Uint8Array, { isKnown, from, signal }: {
+  isKnown: (peerId: string) => boolean, from: string, signal: AbortSignal
+}): Promise<{ peerId: string, addrs: string[] } | undefined> {
+  try {
+    const claimed = peerIdFromPublicKey(RecordEnvelope.createFromProtobuf(bytes).publicKey).toString()
+    if (isKnown(claimed)) return undefined
+    const envelope = await RecordEnvelope.openAndCertify(bytes, PeerRecord.DOMAIN, { signal })
+    const record = PeerRecord.createFromProtobuf(envelope.payload)
+    if (!record.peerId.publicKey?.equals(envelope.publicKey)) throw new Error('Record signed by somebody else')
+    const addrs = record.multiaddrs.map(addr => addr.toString()).filter(addr => isUsableFrom(addr, from))
+    return { peerId: record.peerId.toString(), addrs }
+  } catch (err) {
+    signal.throwIfAborted()
+    // What the decoders of libp2p throw has no common kind.
+    throw new ModelswarmError('ERR_PROTOCOL',
+      `Peer sent a peer record that is not valid: ${err instanceof Error ? err.message : 'unreadable'}`, { cause: err })
   }
 }
 
