@@ -22,6 +22,11 @@ export class VirtualClock implements Clock {
     return () => { event.fn = undefined }
   }
 
+  /** Events that are still to come. */
+  get pending (): number {
+    return this.#heap.filter(event => event.fn !== undefined).length
+  }
+
   /** Runs until nothing is left, `until` says so, or the time is over. Microtasks run dry after each instant. */
   async run (options: { untilMs: number, until?: () => boolean }): Promise<void> {
     await settle()
