@@ -66,14 +66,28 @@ export class Ledger {
 
   /** A choosing publisher may send so many bytes more. */
   grant (source: SchedulerSource, bytes: number, now: number): void {
+    this.#count(source)
     source.wantGranted += bytes
     this.#outstandingBytes += bytes
     source.meter.onAsked(now)
   }
 
+  /**
+   * A choosing publisher is silent: what it was granted may still come, and is covered then, block by block; others
+   * need not wait for that. One that chooses for ever and gives nothing would else hold the budget.
+   */
+  shelve (source: SchedulerSource): void {
+    this.#outstandingBytes -= source.outstandingBytes
+    source.isShelved = true
+    this.#outstandingBytes += source.outstandingBytes
+    this.#idleCheck(source)
+    this.dirtyAll()
+  }
+
   /** What was granted ends at `upTo`, counted from the start. */
   endGrants (source: SchedulerSource, upTo: number): void {
     this.#outstandingBytes -= source.outstandingBytes
+    source.isShelved = false
     source.wantGranted = Math.max(source.wantUsed, Math.min(source.wantGranted, upTo))
     this.#outstandingBytes += source.outstandingBytes
     source.isDirty = true
@@ -97,6 +111,7 @@ export class Ledger {
       return true
     }
     if (!isGranted) return false
+    if (source.isShelved) this.#outstandingBytes += size
     // Chosen by the publisher: moves from what was granted to what is asked, so the sum stays.
     source.wantUsed += size
     if (!this.states.missing.has(block)) {
@@ -128,6 +143,13 @@ export class Ledger {
 
   dirtyAll (): void {
     for (const source of this.sources.values()) source.isDirty = true
+  }
+
+  /** What was set aside counts again. */
+  #count (source: SchedulerSource): void {
+    this.#outstandingBytes -= source.outstandingBytes
+    source.isShelved = false
+    this.#outstandingBytes += source.outstandingBytes
   }
 
   #idleCheck (source: SchedulerSource): void {

@@ -19,6 +19,8 @@ export class SchedulerSource {
   /** Bytes a choosing publisher may send of its own choice, from the start: what we granted, and what has come. */
   wantGranted = 0
   wantUsed = 0
+  /** It was silent: what it may still choose takes nothing of the budget until it comes. */
+  isShelved = false
   /** Nothing is asked before this time: it was silent, or said so. */
   pausedUntil = 0
   /** Since when it has been a spare publisher, as far as we have looked. */
@@ -37,6 +39,6 @@ export class SchedulerSource {
 
   /** Bytes asked of it and not yet stored: what I3 bounds by its credit. */
   get outstandingBytes (): number {
-    return this.askedBytes + Math.max(0, this.wantGranted - this.wantUsed)
+    return this.askedBytes + (this.isShelved ? 0 : Math.max(0, this.wantGranted - this.wantUsed))
   }
 }

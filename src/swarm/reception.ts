@@ -123,7 +123,9 @@ export class Reception {
       const token = crypto.getRandomValues(new Uint8Array(16))
       const session = this.#session(control, peerId, false, first)
       const cancelTimer = this.#parts.clock.setTimer(WIRE_LIMITS.helloMs, () => {
-        if (this.#tokens.delete(keyOf(token))) session.fail('Peer did not attach its data stream in time')
+        if (!this.#tokens.delete(keyOf(token))) return
+        // It may have vanished or be slow; that breaks no rule, and it is dialled again.
+        session.abort(new ModelswarmError('ERR_PEER_LOST', 'Peer did not attach its data stream in time', { sourceId: peerId }))
       })
       this.#tokens.set(keyOf(token), { session, peerId, cancelTimer })
       control.send(await this.#hello(swarm, peerId, token))

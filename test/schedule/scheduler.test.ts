@@ -52,11 +52,15 @@ function blocksOf (actions: readonly Action[], type: 'request' | 'cancel', sourc
     : [])
 }
 
+function deliverRest (one: Scheduler, sourceId: string, block: number): void {
+  expect(one.onReceived(sourceId, block)).toBe(true)
+  one.onStored(sourceId, block)
+}
+
 function deliver (one: Scheduler, sourceId: string, block: number, now: number): void {
   one.onBytes(sourceId, SIZE, now)
   expect(one.onArriving(sourceId, block, now)).toBe(true)
-  expect(one.onReceived(sourceId, block)).toBe(true)
-  one.onStored(sourceId, block)
+  deliverRest(one, sourceId, block)
 }
 
 const anySwarm = fc.record({
@@ -209,6 +213,25 @@ describe('scheduler', () => {
 })
 
 describe('scheduler with a choosing publisher', () => {
+  it('leaves the budget to others when it chooses for ever and gives nothing, and takes what comes late', () => {
+    const one = scheduler(100, { budgetBytes: 4 * SIZE })
+    one.addSource('p', all(100), Mode.choosing)
+    one.plan(0)
+    expect(one.outstandingBytes).toBe(4 * SIZE)
+    one.addSource('other', all(100), Mode.open)
+    expect(blocksOf(one.plan(1), 'request')).toEqual([])
+    expect(blocksOf(one.plan(SILENT_SOURCE_MS + 1), 'request', 'other')).toHaveLength(FIRST_BLOCKS)
+    const [missing = 0] = one.states.missing.indexes()
+    const before = one.outstandingBytes
+    expect(one.onArriving('p', missing, SILENT_SOURCE_MS + 2)).toBe(true)
+    expect(one.outstandingBytes).toBe(before + SIZE)
+    deliverRest(one, 'p', missing)
+    expect(one.outstandingBytes).toBe(before)
+    one.removeSource('p')
+    one.removeSource('other')
+    expect(one.outstandingBytes).toBe(0)
+  })
+
   function wantOf (actions: readonly Action[]): number | undefined {
     return actions.flatMap(action => action.type === 'want' ? [action.upTo] : []).at(-1)
   }

@@ -1,22 +1,10 @@
-import { SCENARIOS } from './scenarios.ts'
-import { simulate } from './scenario.ts'
+import '../../src/polyfill.ts'
+import { runFaults } from './faults/command.ts'
+import { runScenarios } from './scenarios-command.ts'
 
 // npm run simulate -- scenarios [NAME...] [--seeds N]
+//                     faults [--seeds N] [--seed N] [--from N] [--break NAME|all]
 
 const args = process.argv.slice(2)
-const seedsAt = args.indexOf('--seeds')
-const seeds = seedsAt === -1 ? 1 : Number(args[seedsAt + 1])
-const names = args.filter((arg, i) => i > 0 && !arg.startsWith('--') && (seedsAt === -1 || i !== seedsAt + 1))
-
-process.stdout.write('| scenario | seed | last / bound | median / bound | copies | wasted | unfinished | s |\n')
-process.stdout.write('| --- | --- | --- | --- | --- | --- | --- | --- |\n')
-for (const scenario of SCENARIOS) {
-  if (names.length > 0 && !names.includes(scenario.name)) continue
-  for (let seed = 1; seed <= seeds; seed++) {
-    const start = performance.now()
-    const { last, median, copies, wasted, unfinished } = await simulate(scenario, seed)
-    const seconds = (performance.now() - start) / 1000
-    process.stdout.write(`| ${scenario.name} | ${seed} | ${last.toFixed(3)} | ${median.toFixed(3)} | ${copies.toFixed(3)} | ` +
-      `${(wasted * 100).toFixed(2)} % | ${unfinished} | ${seconds.toFixed(1)} |\n`)
-  }
-}
+if (args[0] === 'faults') process.exitCode = await runFaults(args.slice(1))
+else await runScenarios(args)
