@@ -13,6 +13,8 @@ export class SchedulerSource {
   readonly asked = new Set<number>()
   /** Blocks it was asked for and would not give; not asked again before the time given. */
   readonly refused = new Map<number, number>()
+  /** The block whose header came last, if it was wanted then. */
+  arriving: number | undefined
   mode: Mode = Mode.open
   /** Sum of the sizes of `asked`. */
   askedBytes = 0

@@ -138,6 +138,32 @@ describe('scheduler', () => {
     expect(blocksOf(actions, 'request', 'silent')).toEqual([])
   })
 
+  it('takes what a source that only trickles was asked, and its block all the same when it comes at last', () => {
+    const one = scheduler(1)
+    one.addSource('slow', all(1), Mode.open)
+    expect(blocksOf(one.plan(0), 'request', 'slow')).toEqual([0])
+    expect(one.onArriving('slow', 0, 0)).toBe(true)
+    for (let now = 1000; now <= SILENT_SOURCE_MS; now += 1000) {
+      one.onBytes('slow', 1, now)
+      one.plan(now)
+    }
+    expect(one.states.missing.has(0)).toBe(true)
+    expect(one.onReceived('slow', 0)).toBe(true)
+    expect(one.outstandingBytes).toBe(SIZE)
+    expect(one.onStored('slow', 0)).toBe(true)
+    expect(one.outstandingBytes).toBe(0)
+  })
+
+  it('leaves a source alone that sends enough', () => {
+    const one = scheduler(1)
+    one.addSource('slow', all(1), Mode.open)
+    one.plan(0)
+    for (let now = 0; now <= 3 * SILENT_SOURCE_MS; now += 1000) {
+      one.onBytes('slow', KIB, now)
+      expect(blocksOf(one.plan(now), 'cancel')).toEqual([])
+    }
+  })
+
   it('asks a source that was silent again after its pause, when nobody else has the block', () => {
     const one = scheduler(1)
     one.addSource('a', all(1), Mode.open)

@@ -4,11 +4,11 @@ import { runSeed } from './faults/run.ts'
 
 // npm run simulate -- faults runs as many seeds as you like; the README tells how many seeds find each break.
 
-const SEEDS = 250
-/** Each of these has found a bug once. */
+const SEEDS = 200
+/** Each of these has found a bug once; they say so only as long as plan.ts draws the same from a seed. */
 const FOUND_BUGS = [
-  { seed: 136, bug: 'a peer whose Attach was late was taken for one that breaks the protocol, and never dialled again' },
-  { seed: 180, bug: 'a publisher that chooses for ever and gives nothing held the budget of a pull' }
+  { seed: 180, bug: 'a publisher that chooses for ever and gives nothing held the budget of a pull' },
+  { seed: 411, bug: 'a peer that sends a byte now and then kept for ever what it was asked for' }
 ]
 
 describe('a swarm under faults', () => {
@@ -34,10 +34,12 @@ describe('a swarm under faults', () => {
     expect(second.lines).toEqual(first.lines)
   })
 
-  const some = BREAKS.filter(({ name }) => ['blind', 'early', 'timers'].includes(name))
+  const some = BREAKS.filter(({ name }) => ['early', 'budget', 'timers'].includes(name))
   it.each(some)('is found out when $what', async one => {
     let found = 0
-    for (let seed = 1; seed <= 40; seed++) found += (await runSeed(seed, { breaks: one.breaks })).broken.length > 0 ? 1 : 0
+    for (let seed = 1; seed <= 8; seed++) {
+      if ((await runSeed(seed, { breaks: one.breaks })).broken.length > 0) found++
+    }
     expect(found).toBeGreaterThan(0)
   })
 })

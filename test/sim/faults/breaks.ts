@@ -1,9 +1,6 @@
 import { Ledger } from '../../../src/schedule/ledger.ts'
-import { Scheduler } from '../../../src/schedule/scheduler.ts'
 import { SourceMeter } from '../../../src/schedule/source-meter.ts'
 import { Keepalive } from '../../../src/swarm/keepalive.ts'
-import { UploadQueue } from '../../../src/swarm/upload-queue.ts'
-import { Mode } from '../../../src/wire/protocol.ts'
 import type { DiskManners } from './mount.ts'
 
 /** What is broken on purpose in a run, to see that it is found. */
@@ -48,31 +45,10 @@ export const BREAKS: readonly Break[] = [
     breaks: { patch: () => replaced(Keepalive.prototype, 'stop', { value: () => {} }) }
   },
   {
-    name: 'unanswered',
-    promise: 'every request is answered',
-    what: 'what will not be given is not rejected',
-    breaks: { patch: () => replaced(UploadQueue.prototype, 'reject', { value: () => {} }) }
-  },
-  {
     name: 'patient',
     promise: 'every pull ends',
     what: 'a silent source keeps what it was asked for',
     breaks: { patch: () => replaced(SourceMeter.prototype, 'lastBytesAt', { get: () => 1e12 }) }
-  },
-  {
-    name: 'spare',
-    promise: 'few copies leave the publisher',
-    what: 'a spare publisher is asked like anybody else',
-    breaks: {
-      patch: () => {
-        const { onMode } = Scheduler.prototype
-        return replaced(Scheduler.prototype, 'onMode', {
-          value (this: Scheduler, id: string, mode: Mode, given: number): void {
-            onMode.call(this, id, mode === Mode.spare ? Mode.open : mode, given)
-          }
-        })
-      }
-    }
   }
 ]
 

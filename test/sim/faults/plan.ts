@@ -61,7 +61,9 @@ export function planRun (seed: number, random: () => number): RunPlan {
   const isClean = chance(0.08)
   const isExact = chance(0.5)
   const shape = shapeOf(isExact, seed % 50 === 0, whole, chance)
-  const modelBytes = shape.files.reduce((sum, { blocks, blockBytes }) => sum + blocks * blockBytes, 0)
+  // Of a smaller model the messages about it would be what takes time.
+  const fileBytes = shape.files.map(({ blocks, blockBytes }) => blocks * blockBytes)
+  const modelBytes = Math.max(4 * KIB, fileBytes.reduce((sum, bytes) => sum + bytes, 0))
   const copyMs = 500 + random() ** 2 * 20_000
   const newRates = (): NodeRates => ({
     upBytesPerMs: modelBytes / copyMs * (0.3 + random() * 2), downBytesPerMs: modelBytes / copyMs * (1 + random() * 4)
@@ -103,7 +105,7 @@ export function planRun (seed: number, random: () => number): RunPlan {
       leavesWhenComplete: !isClean && chance(0.1)
     })
   }
-  const faults = isClean ? [] : Array.from({ length: whole(0, 9) }, (): Fault => {
+  const faults = Array.from({ length: isClean ? 0 : whole(0, 9) }, (): Fault => {
     const kind = pick<FaultKind>(KINDS, 'kill')
     const who = chance(0.2) ? pick(names, 'pub0') : `peer${whole(0, pullers - 1)}`
     // Where not everybody knows everybody, somebody must stay that all know.
