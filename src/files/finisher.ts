@@ -1,6 +1,5 @@
 import { ModelswarmError } from '../errors.ts'
-import { putInPlace } from './prepare-target.ts'
-import type { PartFiles } from './part-files.ts'
+import type { OpenPartFiles } from './target-port.ts'
 import type { WantedFile } from './wanted-file.ts'
 
 /**
@@ -15,14 +14,14 @@ const PARALLEL = 2
  * waits for.
  */
 export class Finisher {
-  readonly #partFiles: PartFiles
+  readonly #partFiles: OpenPartFiles
   readonly #lanes: Promise<void>[] = Array.from({ length: PARALLEL }, async () => {})
   readonly #readers = new Map<WantedFile, Readers>()
   readonly #renaming = new Map<WantedFile, Promise<void>>()
   #added = 0
   #failure: unknown
 
-  constructor (partFiles: PartFiles) {
+  constructor (partFiles: OpenPartFiles) {
     this.#partFiles = partFiles
   }
 
@@ -90,7 +89,7 @@ export class Finisher {
         `Cannot complete ${wanted.absolute}: its part file has ${size} bytes instead of ${wanted.file.sizeBytes}; ` +
         'stop what writes to it and pull again', { path: wanted.partAbsolute })
     }
-    wanted.final = await putInPlace(wanted)
+    wanted.final = await this.#partFiles.putInPlace(wanted)
     wanted.state = 'complete'
     this.#partFiles.drop(wanted)
   }

@@ -4,10 +4,8 @@ import { onDisk } from './disk-error.ts'
 import { Finisher } from './finisher.ts'
 import { findExisting, makeEmptyFolders, readFinal } from './prepare-target.ts'
 import type { HeldFile } from './held-record.ts'
-import type { PartFiles } from './part-files.ts'
-import type { FileReaders } from './reader.ts'
 import type { SafeFolders } from './safe-folders.ts'
-import type { FinishedFile, Target, VerifyExistingOptions } from './target-port.ts'
+import type { FinishedFile, OpenPartFiles, Target, TargetReaders, VerifyExistingOptions } from './target-port.ts'
 import type { WantedFile } from './wanted-file.ts'
 import type { BlockPlace, Manifest, ManifestFile } from '../model/manifest.ts'
 
@@ -20,8 +18,8 @@ export interface TargetParts {
   readonly emptyFolders: readonly string[]
   readonly folders: SafeFolders
   readonly force: boolean
-  readonly partFiles: PartFiles
-  readonly readers: FileReaders
+  readonly partFiles: OpenPartFiles
+  readonly readers: TargetReaders
   readonly unlock: () => Promise<void>
 }
 

@@ -1,10 +1,12 @@
 import { constants } from 'node:fs'
-import { open } from 'node:fs/promises'
+import { open, rename } from 'node:fs/promises'
+import { systemCode } from '../errors.ts'
 import { onDisk } from './disk-error.ts'
 import { identityOf } from './file-identity.ts'
 import { HandleCache } from './handle-cache.ts'
 import { readExactly } from './reader.ts'
 import { parentOf } from './safe-folders.ts'
+import { inTheWay } from './wanted-file.ts'
 import type { FileIdentity } from './file-identity.ts'
 import type { SafeFolders } from './safe-folders.ts'
 import type { WantedFile } from './wanted-file.ts'
@@ -65,6 +67,15 @@ export class PartFiles {
 
   async identity (wanted: WantedFile): Promise<FileIdentity> {
     return await this.#use(wanted, identityOf)
+  }
+
+  /** Gives a complete and synced file its final name; resolves to its identity there. */
+  async putInPlace (wanted: WantedFile): Promise<NonNullable<WantedFile['final']>> {
+    await onDisk('rename', wanted.partAbsolute, async () => { await rename(wanted.partAbsolute, wanted.absolute) })
+      .catch((err: unknown) => {
+        throw systemCode(err) === 'EISDIR' ? inTheWay(wanted.absolute, 'a folder stands where the model has a file') : err
+      })
+    return { identity: await identityOf(wanted.absolute), shared: false }
   }
 
   /** Lets go of a file that has been renamed; reads under way end first. */

@@ -1,13 +1,11 @@
 import { rename } from 'node:fs/promises'
-import { ModelswarmError, systemCode } from '../errors.ts'
+import { ModelswarmError } from '../errors.ts'
 import { onDisk } from './disk-error.ts'
-import { identityOf } from './file-identity.ts'
 import { ExistingBlocks, targetDiffers } from './existing-blocks.ts'
-import { checkFolders, inTheWay } from './wanted-file.ts'
+import { checkFolders } from './wanted-file.ts'
 import type { CheckBlock } from './existing-blocks.ts'
 import type { HeldRecord } from './held-record.ts'
-import type { FileReaders } from './reader.ts'
-import type { PartFiles } from './part-files.ts'
+import type { OpenPartFiles, TargetReaders } from './target-port.ts'
 import type { SafeFolders } from './safe-folders.ts'
 import type { WantedFile } from './wanted-file.ts'
 import type { Bitfield } from '../model/bitfield.ts'
@@ -24,8 +22,8 @@ export interface PrepareParts {
   readonly dir: string
   readonly manifest: Manifest
   readonly wanted: readonly WantedFile[]
-  readonly partFiles: PartFiles
-  readonly readers: FileReaders
+  readonly partFiles: OpenPartFiles
+  readonly readers: TargetReaders
   readonly force: boolean
   readonly check: CheckBlock
   readonly record: HeldRecord | undefined
@@ -163,7 +161,7 @@ interface Range {
 }
 
 /** Bytes of a file under its final name, as long as it is the one looked at. */
-export async function readFinal (readers: FileReaders, wanted: WantedFile, range: Range): Promise<Uint8Array> {
+export async function readFinal (readers: TargetReaders, wanted: WantedFile, range: Range): Promise<Uint8Array> {
   if (wanted.final === undefined) throw new RangeError(`No file at ${wanted.absolute}`)
   return await readers.read(wanted.absolute, range.offset, range.length, wanted.final.identity)
 }
@@ -173,13 +171,4 @@ export async function makeEmptyFolders (paths: readonly string[], dir: string, f
   for (const path of paths) {
     if (!await checkFolders(path, dir, folders)) await folders.make(path)
   }
-}
-
-/** Gives a complete and synced part file its final name; resolves to its identity there. */
-export async function putInPlace (wanted: WantedFile): Promise<NonNullable<WantedFile['final']>> {
-  await onDisk('rename', wanted.partAbsolute, async () => { await rename(wanted.partAbsolute, wanted.absolute) })
-    .catch((err: unknown) => {
-      throw systemCode(err) === 'EISDIR' ? inTheWay(wanted.absolute, 'a folder stands where the model has a file') : err
-    })
-  return { identity: await identityOf(wanted.absolute), shared: false }
 }

@@ -1,6 +1,8 @@
 import type { CheckBlock } from './existing-blocks.ts'
 import type { FileIdentity } from './file-identity.ts'
 import type { HeldFile, HeldRecord } from './held-record.ts'
+import type { PartFiles } from './part-files.ts'
+import type { FileReaders } from './reader.ts'
 import type { Bitfield } from '../model/bitfield.ts'
 import type { ManifestFile } from '../model/manifest.ts'
 
@@ -12,6 +14,10 @@ export interface VerifyExistingOptions {
   onProgress?: (event: { readonly bytes: number, readonly total: number }) => void
   signal?: AbortSignal | undefined
 }
+
+/** The disk below a target: its part files, and the reading of complete ones. */
+export type OpenPartFiles = Pick<PartFiles, 'write' | 'read' | 'sync' | 'identity' | 'drop' | 'putInPlace' | 'close'>
+export type TargetReaders = Pick<FileReaders, 'read' | 'close'>
 
 /** A file of the model, complete under its final name. */
 export interface FinishedFile {

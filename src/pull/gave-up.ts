@@ -1,5 +1,5 @@
 import { ModelswarmError } from '../errors.ts'
-import type { Target } from '../files/open-target.ts'
+import type { Target } from '../files/target-port.ts'
 import type { Search } from '../swarm/search.ts'
 import type { Swarm } from '../swarm/swarm.ts'
 

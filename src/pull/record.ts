@@ -1,22 +1,30 @@
 import { CHECKPOINT_BYTES, CHECKPOINT_INTERVAL_MS, RECORD_BYTES, RECORD_INTERVAL_MS } from '../defaults.ts'
 import { Bitfield } from '../model/bitfield.ts'
-import type { Target } from '../files/open-target.ts'
-import type { Store } from '../store/open-store.ts'
+import type { Target } from '../files/target-port.ts'
+import type { Held } from '../store/held.ts'
 import type { Clock } from '../swarm/ports.ts'
+
+export interface PullRecordParts {
+  store: { readonly held: Pick<Held, 'record' | 'checkpoint'> }
+  target: Pick<Target, 'dir' | 'held' | 'sync' | 'files'>
+  root: string
+  clock: Clock
+  onFailed: (err: unknown) => void
+}
 
 /**
  * Keeps the record of what a pull holds: what a killed process loses is at most RECORD_BYTES or what came in
  * RECORD_INTERVAL_MS; what a power cut makes us read again, what came since the last checkpoint (I2).
  */
 export class PullRecord {
-  readonly #parts: { store: Store, target: Target, root: string, clock: Clock, onFailed: (err: unknown) => void }
+  readonly #parts: PullRecordParts
   #bytes = 0
   #recordedAt: number
   #checkpointBytes = 0
   #checkpointAt: number
   #underWay: Promise<void> | undefined
 
-  constructor (parts: { store: Store, target: Target, root: string, clock: Clock, onFailed: (err: unknown) => void }) {
+  constructor (parts: PullRecordParts) {
     this.#parts = parts
     this.#recordedAt = parts.clock.now()
     this.#checkpointAt = this.#recordedAt

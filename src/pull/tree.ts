@@ -3,16 +3,16 @@ import { resolveManifest } from '../model/resolve.ts'
 import type { PullWatch } from './watch.ts'
 import type { Hash } from '../model/block-id.ts'
 import type { Manifest } from '../model/manifest.ts'
-import type { Store } from '../store/open-store.ts'
+import type { TreeNodes } from '../store/tree-nodes.ts'
 import type { Swarm } from '../swarm/swarm.ts'
 import type { CID } from 'multiformats/cid'
 
 export interface FetchTreeParts {
-  store: Store
+  store: { readonly nodes: Pick<TreeNodes, 'hasNode' | 'getNode' | 'putNodes'> }
   hash: Hash
   swarm: Swarm
   /** Told of every node that came: a verified byte. */
-  watch: PullWatch
+  watch: Pick<PullWatch, 'alive'>
 }
 
 /**

@@ -66,14 +66,28 @@ export class Ledger {
 
   /** A choosing publisher may send so many bytes more. */
   grant (source: SchedulerSource, bytes: number, now: number): void {
+    this.#count(source)
     source.wantGranted += bytes
     this.#outstandingBytes += bytes
     source.meter.onAsked(now)
   }
 
+  /**
+   * A choosing publisher is silent: what it was granted may still come, and is covered then, block by block; others
+   * need not wait for that. One that chooses for ever and gives nothing would else hold the budget.
+   */
+  shelve (source: SchedulerSource): void {
+    this.#outstandingBytes -= source.outstandingBytes
+    source.isShelved = true
+    this.#outstandingBytes += source.outstandingBytes
+    this.#idleCheck(source)
+    this.dirtyAll()
+  }
+
   /** What was granted ends at `upTo`, counted from the start. */
   endGrants (source: SchedulerSource, upTo: number): void {
     this.#outstandingBytes -= source.outstandingBytes
+    source.isShelved = false
     source.wantGranted = Math.max(source.wantUsed, Math.min(source.wantGranted, upTo))
     this.#outstandingBytes += source.outstandingBytes
     source.isDirty = true
@@ -98,6 +112,7 @@ export class Ledger {
       return true
     }
     if (!isGranted) return false
+    if (source.isShelved) this.#outstandingBytes += size
     // Chosen by the publisher: moves from what was granted to what is asked, so the sum stays.
     source.wantUsed += size
     if (!this.states.missing.has(block)) {
@@ -137,6 +152,13 @@ export class Ledger {
     if (asked === undefined) return
     const { outstandingBytes } = source
     source.meter.onBlock({ waitMs: now - asked.since, bytes: this.#sizeOf(block), outstandingBytes })
+  }
+
+  /** What was set aside counts again. */
+  #count (source: SchedulerSource): void {
+    this.#outstandingBytes -= source.outstandingBytes
+    source.isShelved = false
+    this.#outstandingBytes += source.outstandingBytes
   }
 
   #idleCheck (source: SchedulerSource): void {

@@ -112,6 +112,7 @@ export class Plan {
     source.isDirty = false
     const credit = source.meter.creditBytes(this.#maxBlockBytes, true)
     const open = source.wantGranted - source.wantUsed
+    if (source.isShelved && open >= Math.min(this.#maxBlockBytes, this.#ledger.states.missingBytes)) return
     const room = Math.min(credit - source.outstandingBytes, this.#ledger.roomBytes,
       this.#ledger.states.missingBytes - open)
     const step = Math.min(credit / 4, this.#ledger.states.missingBytes - open)
@@ -153,15 +154,16 @@ export class Plan {
   /** Rule 4. */
   #dropSilent (now: number): void {
     for (const source of this.#ledger.sources.values()) {
-      const isComing = source.mode !== Mode.choosing && source.wantGranted > source.wantUsed
+      const isComing = source.wantGranted > source.wantUsed && !source.isShelved
       if (source.asked.size === 0 && !isComing) continue
       const silentAt = source.meter.lastBytesAt + SILENT_SOURCE_MS
       if (silentAt > now) {
         this.#wake(silentAt)
         continue
       }
-      // What it said it had chosen before its pass ended is not coming.
-      if (isComing) this.#ledger.endGrants(source, source.wantUsed)
+      // What it said it had chosen before its pass ended is not coming; what it may still choose may take its time.
+      if (isComing && source.mode === Mode.choosing) this.#ledger.shelve(source)
+      else if (isComing) this.#ledger.endGrants(source, source.wantUsed)
       const { inFlight } = this.#ledger.states
       const waiting = [...source.asked].filter(block => inFlight.get(block)?.storingFrom !== source.id)
       if (waiting.length === 0) continue

@@ -14,12 +14,16 @@ export class SchedulerSource {
   readonly asked = new Set<number>()
   /** Blocks it was asked for and would not give; not asked again before the time given. */
   readonly refused = new Map<number, number>()
+  /** The block whose header came last, if it was wanted then. */
+  arriving: number | undefined
   mode: Mode = Mode.open
   /** Sum of the sizes of `asked`. */
   askedBytes = 0
   /** Bytes a choosing publisher may send of its own choice, from the start: what we granted, and what has come. */
   wantGranted = 0
   wantUsed = 0
+  /** It was silent: what it may still choose takes nothing of the budget until it comes. */
+  isShelved = false
   /** Nothing is asked before this time: it was silent, or said so. */
   pausedUntil = 0
   /** Since when it has been a spare publisher, as far as we have looked. */
@@ -38,7 +42,7 @@ export class SchedulerSource {
 
   /** Bytes asked of it and not yet stored: what I3 bounds by its credit. */
   get outstandingBytes (): number {
-    return this.askedBytes + Math.max(0, this.wantGranted - this.wantUsed)
+    return this.askedBytes + (this.isShelved ? 0 : Math.max(0, this.wantGranted - this.wantUsed))
   }
 
   /**

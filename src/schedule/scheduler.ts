@@ -92,8 +92,7 @@ export class Scheduler {
   onBytes (id: string, bytes: number, now: number): void {
     const source = this.#ledger.sources.get(id)
     if (source === undefined) return
-    source.meter.onBytes(now, bytes)
-    source.silences = 0
+    if (source.meter.onBytes(now, bytes)) source.silences = 0
   }
 
   /**
@@ -105,14 +104,22 @@ export class Scheduler {
   onArriving (id: string, block: number, now: number): boolean {
     const source = this.#ledger.sources.get(id)
     if (source === undefined || block >= this.states.stored.length) return false
-    return this.#ledger.arriving(source, block, now)
+    const isWanted = this.#ledger.arriving(source, block, now)
+    source.arriving = isWanted ? block : undefined
+    if (isWanted) source.meter.onLife(now)
+    return isWanted
   }
 
   /** The bytes of a block have come and are being verified and written. The other source asked, if any, is told off. */
   onReceived (id: string, block: number): boolean {
-    const flight = this.states.inFlight.get(block)
     const source = this.#ledger.sources.get(id)
-    if (flight === undefined || source === undefined || !source.asked.has(block)) return false
+    if (source === undefined) return false
+    // Taken from a source that was too slow, and here all the same before anybody else was asked.
+    if (source.arriving === block && this.states.missing.has(block)) {
+      this.#ledger.ask(source, [block], source.meter.lastBytesAt)
+    }
+    const flight = this.states.inFlight.get(block)
+    if (flight === undefined || !source.asked.has(block)) return false
     if (flight.storingFrom !== undefined) {
       this.#ledger.release(source, block)
       return false

@@ -3,6 +3,8 @@ import { CREDIT_LATENCY_MS, CREDIT_QUEUE_MS, FIRST_CREDIT_BYTES, FIRST_GRANT_BYT
 const SAMPLE_MS = 100
 /** Beyond two round trips: what a source may take to read a block from its disk, and we to see that it came. */
 const PROMPT_MS = 20
+/** So many bytes are a sign of life: 4 KiB in SILENT_SOURCE_MS is 0.8 KiB/s. */
+const LIFE_BYTES = 4096
 const FIRST_RTT_MS = 50
 
 /**
@@ -22,6 +24,7 @@ export class SourceMeter {
   #latencyMs = 0
   #lastBytesAt = 0
   #promptBytes = 0
+  #unlivelyBytes = 0
 
   get rttMs (): number {
     return this.#rttMs
@@ -63,8 +66,26 @@ export class SourceMeter {
     this.#isBusy = false
   }
 
-  onBytes (now: number, bytes: number): void {
+  /**
+   * Bytes came. A byte now and then is no life: a source that trickles would hold what it was asked for ever.
+   *
+   * @returns true when there was enough of them since the last sign of life to be one
+   */
+  onBytes (now: number, bytes: number): boolean {
+    this.#unlivelyBytes += bytes
+    const isLife = this.#unlivelyBytes >= LIFE_BYTES
+    if (isLife) this.onLife(now)
+    this.#sample(now, bytes)
+    return isLife
+  }
+
+  /** The source shows life: the header of a block that it may send. */
+  onLife (now: number): void {
+    this.#unlivelyBytes = 0
     this.#lastBytesAt = now
+  }
+
+  #sample (now: number, bytes: number): void {
     if (this.#askedAt !== undefined) {
       const latencyMs = now - this.#askedAt
       this.#askedAt = undefined

@@ -25,6 +25,12 @@ export interface HeldParts {
   now?: () => number
 }
 
+/** What this needs of the database. */
+export interface HeldDatabase extends Pick<StateDatabase, 'together' | 'flushed'> {
+  table: (name: string) => HeldTable
+}
+export type HeldTable = Pick<Table, 'get' | 'getRange' | 'put' | 'remove'>
+
 /** What to record. */
 export interface HeldState {
   /** Blocks whose writes have returned (I2). */
@@ -40,14 +46,14 @@ export interface Checkpoint extends HeldState {
 
 /** What is held of each root in each target folder. One process records a target at a time: the target's lock. */
 export class Held {
-  readonly #database: StateDatabase
-  readonly #table: Table
+  readonly #database: HeldDatabase
+  readonly #table: HeldTable
   readonly #boot: string
   readonly #now: () => number
   /** Bits as this process wrote them last, by key and kind. */
   readonly #written = new Map<string, Uint8Array>()
 
-  constructor (database: StateDatabase, parts: HeldParts = {}) {
+  constructor (database: HeldDatabase, parts: HeldParts = {}) {
     this.#database = database
     this.#table = database.table('held')
     this.#boot = parts.bootId ?? bootId()

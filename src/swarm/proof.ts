@@ -1,4 +1,3 @@
-import { sameBytes } from '../model/block-id.ts'
 import type { CID } from 'multiformats/cid'
 
 const CONTEXT = 'modelswarm/1 knows root'
@@ -12,8 +11,4 @@ export async function proofOf (root: CID, from: string, to: string): Promise<Uin
   const key = await crypto.subtle.importKey('raw', root.bytes.slice(), { name: 'HMAC', hash: 'SHA-256' }, false, ['sign'])
   const text = new TextEncoder().encode(`${CONTEXT}\n${from}\n${to}`)
   return new Uint8Array(await crypto.subtle.sign('HMAC', key, text))
-}
-
-export async function isProof (proof: Uint8Array, root: CID, from: string, to: string): Promise<boolean> {
-  return sameBytes(proof, await proofOf(root, from, to))
 }

@@ -4,7 +4,7 @@ import { WIRE_LIMITS } from '../wire/limits.ts'
 import { ByeReason, Feature, IDENTITY_ENCODING } from '../wire/protocol.ts'
 import { byeError } from './bye-error.ts'
 import { Door } from './door.ts'
-import { isProof, proofOf } from './proof.ts'
+import { proofOf } from './proof.ts'
 import { Session } from './session.ts'
 import type { Clock } from './ports.ts'
 import type { Swarm } from './swarm.ts'
@@ -28,6 +28,8 @@ export interface ReceptionParts {
   /** The swarm of one of them, opened when it is not yet; undefined when it cannot be served after all. */
   swarmOf: (root: CID) => Promise<Swarm | undefined>
   clock: Clock
+  /** Shows that the second knows a root, to the third. Default: proofOf; virtual time has one that needs no thread. */
+  prove?: typeof proofOf
   /** Signed records of peers of a swarm that a peer can use. */
   recordsFor?: (swarm: Swarm, peerId: string) => Promise<Uint8Array[]>
 }
@@ -44,6 +46,7 @@ export interface OpenStreams {
 /** Turns streams into sessions: says Hello for us, checks theirs, joins both streams, and hands the session over. */
 export class Reception {
   readonly #parts: ReceptionParts
+  readonly #prove: typeof proofOf
   readonly #tokens = new Map<string, { session: Session, peerId: string, cancelTimer: () => void }>()
   readonly #opening = new Map<Swarm, Set<string>>()
   /** Streams that have not said whose session they are. */
@@ -51,6 +54,7 @@ export class Reception {
 
   constructor (parts: ReceptionParts) {
     this.#parts = parts
+    this.#prove = parts.prove ?? proofOf
   }
 
   /**
@@ -77,7 +81,7 @@ export class Reception {
         throw byeError(first.reason, peerId) ??
           new ModelswarmError('ERR_PEER_LOST', 'Peer ended the session at once', { sourceId: peerId })
       }
-      if (first.type !== 'hello' || !await isProof(first.proof, swarm.root, peerId, this.#parts.ourId)) {
+      if (first.type !== 'hello' || !sameBytes(first.proof, await this.#prove(swarm.root, peerId, this.#parts.ourId))) {
         throw new ModelswarmError('ERR_PROTOCOL', 'Peer did not show that it knows the root', { sourceId: peerId })
       }
       const data = await openData()
@@ -119,7 +123,9 @@ export class Reception {
       const token = crypto.getRandomValues(new Uint8Array(16))
       const session = this.#session(control, peerId, false, first)
       const cancelTimer = this.#parts.clock.setTimer(WIRE_LIMITS.helloMs, () => {
-        if (this.#tokens.delete(keyOf(token))) session.fail('Peer did not attach its data stream in time')
+        if (!this.#tokens.delete(keyOf(token))) return
+        // It may have vanished or be slow; that breaks no rule, and it is dialled again.
+        session.abort(new ModelswarmError('ERR_PEER_LOST', 'Peer did not attach its data stream in time', { sourceId: peerId }))
       })
       this.#tokens.set(keyOf(token), { session, peerId, cancelTimer })
       control.send(await this.#hello(swarm, peerId, token))
@@ -195,13 +201,13 @@ export class Reception {
 
   async #find (proof: Uint8Array, peerId: string): Promise<Swarm | undefined> {
     for (const root of this.#parts.roots()) {
-      if (sameBytes(proof, await proofOf(root, peerId, this.#parts.ourId))) return await this.#parts.swarmOf(root)
+      if (sameBytes(proof, await this.#prove(root, peerId, this.#parts.ourId))) return await this.#parts.swarmOf(root)
     }
     return undefined
   }
 
   async #hello (swarm: Swarm, peerId: string, token: Uint8Array): Promise<HelloMessage> {
-    const proof = await proofOf(swarm.root, this.#parts.ourId, peerId)
+    const proof = await this.#prove(swarm.root, this.#parts.ourId, peerId)
     return { type: 'hello', proof, features: 0, encodings: [IDENTITY_ENCODING], ...swarm.hello(), token }
   }
 

@@ -52,11 +52,15 @@ function blocksOf (actions: readonly Action[], type: 'request' | 'cancel', sourc
     : [])
 }
 
+function deliverRest (one: Scheduler, sourceId: string, block: number): void {
+  expect(one.onReceived(sourceId, block)).toBe(true)
+  one.onStored(sourceId, block)
+}
+
 function deliver (one: Scheduler, sourceId: string, block: number, now: number): void {
   one.onBytes(sourceId, SIZE, now)
   expect(one.onArriving(sourceId, block, now)).toBe(true)
-  expect(one.onReceived(sourceId, block)).toBe(true)
-  one.onStored(sourceId, block)
+  deliverRest(one, sourceId, block)
 }
 
 const anySwarm = fc.record({
@@ -134,6 +138,32 @@ describe('scheduler', () => {
     expect(blocksOf(actions, 'request', 'silent')).toEqual([])
   })
 
+  it('takes what a source that only trickles was asked, and its block all the same when it comes at last', () => {
+    const one = scheduler(1)
+    one.addSource('slow', all(1), Mode.open)
+    expect(blocksOf(one.plan(0), 'request', 'slow')).toEqual([0])
+    expect(one.onArriving('slow', 0, 0)).toBe(true)
+    for (let now = 1000; now <= SILENT_SOURCE_MS; now += 1000) {
+      one.onBytes('slow', 1, now)
+      one.plan(now)
+    }
+    expect(one.states.missing.has(0)).toBe(true)
+    expect(one.onReceived('slow', 0)).toBe(true)
+    expect(one.outstandingBytes).toBe(SIZE)
+    expect(one.onStored('slow', 0)).toBe(true)
+    expect(one.outstandingBytes).toBe(0)
+  })
+
+  it('leaves a source alone that sends enough', () => {
+    const one = scheduler(1)
+    one.addSource('slow', all(1), Mode.open)
+    one.plan(0)
+    for (let now = 0; now <= 3 * SILENT_SOURCE_MS; now += 1000) {
+      one.onBytes('slow', KIB, now)
+      expect(blocksOf(one.plan(now), 'cancel')).toEqual([])
+    }
+  })
+
   it('asks a source that was silent again after its pause, when nobody else has the block', () => {
     const one = scheduler(1)
     one.addSource('a', all(1), Mode.open)
@@ -209,6 +239,25 @@ describe('scheduler', () => {
 })
 
 describe('scheduler with a choosing publisher', () => {
+  it('leaves the budget to others when it chooses for ever and gives nothing, and takes what comes late', () => {
+    const one = scheduler(100, { budgetBytes: 4 * SIZE })
+    one.addSource('p', all(100), Mode.choosing)
+    one.plan(0)
+    expect(one.outstandingBytes).toBe(4 * SIZE)
+    one.addSource('other', all(100), Mode.open)
+    expect(blocksOf(one.plan(1), 'request')).toEqual([])
+    expect(blocksOf(one.plan(SILENT_SOURCE_MS + 1), 'request', 'other')).toHaveLength(FIRST_BLOCKS)
+    const [missing = 0] = one.states.missing.indexes()
+    const before = one.outstandingBytes
+    expect(one.onArriving('p', missing, SILENT_SOURCE_MS + 2)).toBe(true)
+    expect(one.outstandingBytes).toBe(before + SIZE)
+    deliverRest(one, 'p', missing)
+    expect(one.outstandingBytes).toBe(before)
+    one.removeSource('p')
+    one.removeSource('other')
+    expect(one.outstandingBytes).toBe(0)
+  })
+
   function wantOf (actions: readonly Action[]): number | undefined {
     return actions.flatMap(action => action.type === 'want' ? [action.upTo] : []).at(-1)
   }

@@ -1,20 +1,25 @@
+import '../../src/polyfill.ts'
+import { FAULTS_USAGE, runFaults } from './faults/command.ts'
 import { runScenarios, SCENARIOS_USAGE } from './scenarios-command.ts'
 import { UsageError } from './usage-error.ts'
 
 // npm run simulate -- COMMAND ...
 
-const COMMANDS: Readonly<Record<string, (args: readonly string[], write: (text: string) => void) => Promise<void>>> = {
-  scenarios: runScenarios
-}
+type Command = (args: readonly string[], write: (text: string) => void) => Promise<number | void>
+
+const COMMANDS: Readonly<Record<string, Command>> = { scenarios: runScenarios, faults: runFaults }
+
+// Whoever reads may stop reading: `| head`.
+process.stdout.on('error', () => { process.exit() })
 
 const [command = '', ...args] = process.argv.slice(2)
 const run = Object.hasOwn(COMMANDS, command) ? COMMANDS[command] : undefined
 if (run === undefined) {
-  process.stderr.write(`usage: npm run simulate -- COMMAND ...\n\n${SCENARIOS_USAGE}`)
+  process.stderr.write(`usage: npm run simulate -- COMMAND ...\n\n${SCENARIOS_USAGE}\n${FAULTS_USAGE}`)
   process.exitCode = 2
 } else {
   try {
-    await run(args, text => { process.stdout.write(text) })
+    process.exitCode = await run(args, text => { process.stdout.write(text) }) ?? 0
   } catch (err) {
     if (!(err instanceof UsageError)) throw err
     process.stderr.write(`${err.message}\n`)

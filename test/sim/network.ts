@@ -11,7 +11,12 @@ import type { Message } from '../../src/wire/messages.ts'
 
 /** Chunks of at most this many bytes take turns on a link: smaller ones give the same results, more slowly. */
 export const CHUNK_BYTES = 16 * 1024
-/** What the socket buffer of a connection takes beyond its window before `send` says that it is full. */
+export interface PairSizes {
+  /** Bytes that take turns on a link. */
+  readonly chunkBytes: number
+  /** What the socket buffer of a connection takes beyond its window before `send` says that it is full. */
+  readonly socketBytes: number
+}
 const SOCKET_BYTES = 64 * 1024
 /** Bytes of a control frame beside its content, and of each index in it. */
 const FRAME_BYTES = 24
@@ -22,12 +27,17 @@ export interface NodeRates {
   downBytesPerMs: number
 }
 
-interface Frame {
-  readonly channel: SimChannel
-  readonly message: Message
-  readonly payload: Uint8Array | undefined
+/** Something that a pair carries in chunks. */
+export interface Frame {
   readonly bytes: number
   sent: number
+  /** Told of each chunk that came over. */
+  readonly deliver: (bytes: number) => void
+}
+
+interface MessageFrame extends Frame {
+  readonly message: Message
+  readonly payload: Uint8Array | undefined
   arrived: number
 }
 
@@ -98,23 +108,31 @@ export class Pair {
   #inFlightBytes = 0
   #queuedBytes = 0
   #isCut = false
+  #isStalled = false
+  /** Launched and not yet across: what is late holds up what is behind it. */
+  readonly #crossing: Chunk[] = []
+  #crossesAt = 0
+  /** Added to the latency from now on. */
+  lateMs = 0
+  readonly #sizes: PairSizes
   readonly #waiting = new Set<() => void>()
 
-  constructor (clock: VirtualClock, from: NetworkNode, to: NetworkNode, latencyMs: number) {
+  constructor (clock: VirtualClock, from: NetworkNode, to: NetworkNode, latencyMs: number, sizes?: PairSizes) {
     this.#clock = clock
     this.#from = from
     this.#to = to
     this.latencyMs = latencyMs
     const rate = Math.min(from.rates.upBytesPerMs, to.rates.downBytesPerMs)
-    this.#windowBytes = 1.25 * rate * 2 * latencyMs + 4 * from.chunkBytes
+    this.#sizes = sizes ?? { chunkBytes: from.chunkBytes, socketBytes: SOCKET_BYTES }
+    this.#windowBytes = 1.25 * rate * 2 * latencyMs + 4 * this.#sizes.chunkBytes
   }
 
   get canSend (): boolean {
-    return this.#frames.length > 0 && this.#inFlightBytes < this.#windowBytes && !this.#isCut
+    return this.#frames.length > 0 && this.#inFlightBytes < this.#windowBytes && !this.#isCut && !this.#isStalled
   }
 
   get isFull (): boolean {
-    return this.#queuedBytes > SOCKET_BYTES
+    return this.#queuedBytes > this.#sizes.socketBytes
   }
 
   push (frame: Frame): void {
@@ -130,7 +148,7 @@ export class Pair {
   takeChunk (): Chunk | undefined {
     const frame = this.#frames[0]
     if (frame === undefined || !this.canSend) return undefined
-    const bytes = Math.min(this.#from.chunkBytes, frame.bytes - frame.sent)
+    const bytes = Math.min(this.#sizes.chunkBytes, frame.bytes - frame.sent)
     frame.sent += bytes
     const isLast = frame.sent === frame.bytes
     if (isLast) this.#frames.shift()
@@ -145,15 +163,41 @@ export class Pair {
       this.#waiting.clear()
       for (const fn of waiting) fn()
     }
-    this.#clock.after(this.latencyMs, () => {
+    const now = this.#clock.now()
+    this.#crossesAt = Math.max(this.#crossesAt, now + this.latencyMs + this.lateMs)
+    this.#crossing.push(chunk)
+    this.#clock.after(this.#crossesAt - now, () => {
+      // By turn, not by timer: sums of floats could make two of them change places.
+      const chunk = this.#crossing.shift()
+      if (chunk === undefined) return
       this.#to.arrive(chunk.bytes, () => {
-        if (!this.#isCut) chunk.frame.channel.peer.deliver(chunk.frame, chunk.bytes)
+        if (!this.#isCut) chunk.frame.deliver(chunk.bytes)
         this.#clock.after(this.latencyMs, () => {
           this.#inFlightBytes -= chunk.bytes
           if (this.canSend) this.#from.offer(this)
         })
       })
     })
+  }
+
+  /** Bytes waiting for the link. */
+  get queuedBytes (): number {
+    return this.#queuedBytes
+  }
+
+  /** True when the frame at the head has gone out in part. */
+  get isMidFrame (): boolean {
+    return (this.#frames[0]?.sent ?? 0) > 0
+  }
+
+  /** Nothing goes out until `resume`. */
+  stall (): void {
+    this.#isStalled = true
+  }
+
+  resume (): void {
+    this.#isStalled = false
+    if (this.canSend) this.#from.offer(this)
   }
 
   cut (): void {
@@ -167,7 +211,7 @@ export class SimChannel implements Channel {
   #sink: ChannelSink | undefined
   #peer: SimChannel | undefined
   readonly #out: Pair
-  readonly #early: Array<{ frame: Frame, bytes: number }> = []
+  readonly #early: Array<{ frame: MessageFrame, bytes: number }> = []
   #ended: Error | undefined
 
   constructor (out: Pair) {
@@ -191,7 +235,9 @@ export class SimChannel implements Channel {
   send (message: Message, payload?: Uint8Array): boolean {
     if (this.#ended !== undefined) return false
     const bytes = FRAME_BYTES + (payload?.byteLength ?? 0) + contentBytes(message)
-    this.#out.push({ channel: this, message, payload, bytes, sent: 0, arrived: 0 })
+    const deliver = (count: number): void => { this.peer.deliver(frame, count) }
+    const frame: MessageFrame = { message, payload, bytes, sent: 0, arrived: 0, deliver }
+    this.#out.push(frame)
     return !this.#out.isFull
   }
 
@@ -207,7 +253,7 @@ export class SimChannel implements Channel {
   }
 
   /** Bytes of a frame have come; the frame itself with its last ones. */
-  deliver (frame: Frame, bytes: number): void {
+  deliver (frame: MessageFrame, bytes: number): void {
     const sink = this.#sink
     if (this.#ended !== undefined) return
     if (sink === undefined) {

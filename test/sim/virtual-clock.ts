@@ -27,6 +27,11 @@ export class VirtualClock implements Clock {
 
   now = (): number => this.#now
 
+  /** Events that are still to come. */
+  get pending (): number {
+    return this.#size - this.#cancelled
+  }
+
   /** Calls `fn` once, after so many ms. */
   after (ms: number, fn: () => void): void {
     this.#push(this.#now + Math.max(0, ms), this.#order++, fn)
