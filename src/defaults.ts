@@ -95,6 +95,18 @@ export const REDIAL_MAX_MS = 10_000
 /** A quiet session is asked for a sign of life this often, and ends after three without one. */
 export const KEEPALIVE_MS = 20_000
 
+// --- offenders (weights: swarm/reputation.ts) ---
+
+/** A peer's offences count half after so long: one bad block keeps it out for ten minutes, one bad frame for five. */
+export const OFFENCE_HALF_LIFE_MS = 300_000
+/** Offenders and offending addresses remembered, each; the one that has been quiet longest is forgotten first. */
+export const REMEMBERED_OFFENDERS = 4096
+/**
+ * What of an offence is charged to the address too. A NAT has honest peers behind it: it takes eight bad blocks, or
+ * sixteen broken protocols, of fresh keys within a half-life before strangers from one address are refused.
+ */
+export const ADDRESS_SHARE = 1 / 32
+
 // --- serving ---
 
 /**

@@ -6,6 +6,7 @@ import { clock, hash } from '../../src/node/ports.ts'
 import { Bitfield } from '../../src/model/bitfield.ts'
 import { proofOf } from '../../src/swarm/proof.ts'
 import { Reception } from '../../src/swarm/reception.ts'
+import { Reputation } from '../../src/swarm/reputation.ts'
 import { Swarm } from '../../src/swarm/swarm.ts'
 import { streamChannel } from '../../src/wire/channel.ts'
 import { encodeFrame } from '../../src/wire/codec.ts'
@@ -46,7 +47,8 @@ async function liar (spoil: (bytes: Uint8Array) => Uint8Array): Promise<string> 
   })
   const ourId = raw.peerId.toString()
   const roots = (): CID[] => [manifest.root]
-  const reception = new Reception({ ourId, roots, swarmOf: async () => swarm, clock })
+  const reputation = new Reputation(clock)
+  const reception = new Reception({ ourId, roots, swarmOf: async () => swarm, reputation, clock })
   await raw.handle(CONTROL_PROTOCOL, async (stream, connection) => {
     await reception.acceptControl(streamChannel(stream, 'control'), connection.remotePeer.toString())
   })
@@ -85,7 +87,7 @@ describe('a node', () => {
     const hello = new Promise<Uint8Array>(resolve => {
       streamChannel(control, 'control').open({
         onMessage: message => { if (message.type === 'hello') resolve(message.token) },
-        onBlockStart: () => {},
+        onBlockStart: () => true,
         onBlock: () => {},
         onUnknown: () => {},
         onBytes: () => {},

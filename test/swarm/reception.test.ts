@@ -157,7 +157,7 @@ describe('reception', () => {
     expect(a.swarm.sessions.size).toBe(1)
     await pass(clock, WIRE_LIMITS.helloMs)
     expect(a.swarm.sessions.size).toBe(0)
-    expect(byesOf(stranger)).toEqual([ByeReason.protocolError])
+    expect(byesOf(stranger)).toEqual([ByeReason.stopping])
   })
 
   it('attaches a data stream once, for the peer whose token it is', async () => {

@@ -25,7 +25,10 @@ function open (own: { stream?: FakeStream, kind?: ChannelKind, sink?: Partial<Ch
   const ends: Array<Error | undefined> = []
   channel.open({
     onMessage: message => { events.push(message) },
-    onBlockStart: () => { events.push('start') },
+    onBlockStart: () => {
+      events.push('start')
+      return true
+    },
     onBlock: (_block, bytes) => { events.push([...bytes]) },
     onUnknown: () => { events.push('unknown') },
     onBytes: bytes => { events.push(bytes) },
