@@ -39,6 +39,8 @@ export class FrameReader {
   #lengthBytes = 0
   #buffer: Uint8Array = NOTHING
   #filled = 0
+  /** Bytes of the whole header or payload. */
+  #needed = 0
   #block: BlockMessage | undefined
   /** Bytes of a skipped payload still to come. */
   #left = 0
@@ -72,13 +74,14 @@ export class FrameReader {
         at += this.#skip(chunk.byteLength - at)
         continue
       }
-      const take = Math.min(this.#buffer.byteLength - this.#filled, chunk.byteLength - at)
-      if (this.#filled === 0 && take === this.#buffer.byteLength && this.#state === 'header') {
+      const take = Math.min(this.#needed - this.#filled, chunk.byteLength - at)
+      if (this.#filled === 0 && take === this.#needed && this.#state === 'header') {
         this.#endHeader(chunk.subarray(at, at + take))
       } else {
+        this.#makeRoom(this.#filled + take)
         this.#buffer.set(at === 0 && take === chunk.byteLength ? chunk : chunk.subarray(at, at + take), this.#filled)
         this.#filled += take
-        if (this.#filled === this.#buffer.byteLength) {
+        if (this.#filled === this.#needed) {
           if (this.#state === 'header') this.#endHeader(this.#buffer)
           else this.#endPayload()
         }
@@ -116,7 +119,7 @@ export class FrameReader {
       return
     }
     this.#state = 'header'
-    this.#buffer = new Uint8Array(length)
+    this.#needed = length
     this.#filled = 0
   }
 
@@ -138,11 +141,20 @@ export class FrameReader {
       this.#block = message
       this.#state = 'payload'
       this.#buffer = this.#allocate(message.payloadBytes)
+      this.#needed = message.payloadBytes
       this.#filled = 0
       if (message.payloadBytes === 0) this.#endPayload()
     } else {
       this.#sink.onMessage(message)
     }
+  }
+
+  /** A large header that is announced costs memory only as it comes. */
+  #makeRoom (bytes: number): void {
+    if (bytes <= this.#buffer.byteLength) return
+    const larger = new Uint8Array(Math.min(this.#needed, Math.max(bytes, 2 * this.#buffer.byteLength)))
+    larger.set(this.#buffer)
+    this.#buffer = larger
   }
 
   /** How many of these bytes belong to the payload that is skipped. */
