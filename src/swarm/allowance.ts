@@ -19,7 +19,7 @@ export class Allowance {
   }
 
   onMessage (message: Message, now: number): string | undefined {
-    return this.#messages.take(1 + itemsOf(message) / WIRE_LIMITS.itemsPerMessage, now)
+    return this.#messages.take(costOf(message), now)
       ? undefined
       : `Peer sends more than ${WIRE_LIMITS.messagesPerSec} messages a second`
   }
@@ -28,9 +28,13 @@ export class Allowance {
     return ++this.#unknownFrames > WIRE_LIMITS.unknownFrames ? 'Peer sends messages of no known kind without end' : undefined
   }
 
-  /** We took these back. */
-  onCancel (blocks: readonly number[]): void {
-    for (const block of blocks) this.#cancelled.add(block)
+  /** We say this: answers cost, and what we take back may come all the same. */
+  onSent (message: Message): void {
+    if (message.type === 'reject' || (message.type === 'alive' && message.answer)) {
+      this.#messages.spend(WIRE_LIMITS.messagesPerAnswer)
+    }
+    if (message.type !== 'cancel') return
+    for (const block of message.indexes) this.#cancelled.add(block)
     for (const oldest of this.#cancelled) {
       if (this.#cancelled.size <= WIRE_LIMITS.requestsQueued) break
       this.#cancelled.delete(oldest)
@@ -47,10 +51,11 @@ export class Allowance {
   }
 }
 
-function itemsOf (message: Message): number {
+function costOf (message: Message): number {
   switch (message.type) {
-    case 'have': case 'cancel': return message.indexes.length
-    case 'request': case 'reject': return message.indexes.length + message.cids.length
-    default: return 0
+    case 'have': case 'cancel': return 1 + message.indexes.length / WIRE_LIMITS.itemsPerMessage
+    case 'request': case 'reject':
+      return 1 + (message.indexes.length + message.cids.length) / WIRE_LIMITS.itemsPerMessage
+    default: return 1
   }
 }

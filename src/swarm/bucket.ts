@@ -12,6 +12,11 @@ export class Bucket {
     this.#at = now
   }
 
+  /** Takes so much, there or not: what is missing must fill up first. */
+  spend (count: number): void {
+    this.#left -= count
+  }
+
   /** Takes so much; false, and nothing taken, when there is not enough. */
   take (count: number, now: number): boolean {
     this.#left = Math.min(this.#burst, this.#left + Math.max(0, now - this.#at) / 1000 * this.#perSec)

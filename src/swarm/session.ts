@@ -174,7 +174,7 @@ export class Session {
 
   send (message: Message): void {
     if (this.#state === 'ended') return
-    if (message.type === 'cancel') this.#allowance.onCancel(message.indexes)
+    this.#allowance.onSent(message)
     this.#control.send(message)
   }
 

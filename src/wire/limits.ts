@@ -41,10 +41,12 @@ export const WIRE_LIMITS = {
   unknownFrames: 1024,
   /**
    * Control messages of one session: so many at once, and so many a second on average. Asking for 64 KiB blocks one at
-   * a time at 4 Gbit/s is 7,600 a second; 8,192 cost us about a tenth of a core.
+   * a time at 4 Gbit/s is 7,600 a second; what piles up while we are busy for two seconds comes at once.
    */
-  messageBurst: 64 * KIB,
+  messageBurst: 16 * KIB,
   messagesPerSec: 8192,
+  /** What makes us answer at once, with a Reject or a sign of life, counts as so many more: a frame costs us ten reads. */
+  messagesPerAnswer: 16,
   /** So many indexes or CIDs count as one message more: each is a look-up, and perhaps part of an answer. */
   itemsPerMessage: 16,
   /** A peer has so long to say Hello, and to attach the data stream. */

@@ -196,6 +196,12 @@ export class RawStream {
     for (const bytes of parts) if (bytes.byteLength > 0 && this.stream.writeStatus === 'writable') this.stream.send(bytes)
   }
 
+  /** From now on the other side may send what fits yamux's window, and no more: so many bytes. */
+  stopReading (): number {
+    Reflect.set(this.stream, 'sendWindowUpdate', () => {})
+    return Number(Reflect.get(this.stream, 'recvWindow'))
+  }
+
   /** Sends the same bytes so many times, as fast as the stream takes them, until it ends. */
   async pour (bytes: Uint8Array, times: number): Promise<void> {
     for (let i = 0; i < times && !this.isEnded && this.stream.writeStatus === 'writable'; i++) {

@@ -14,7 +14,8 @@ import type { Node } from '../../src/index.ts'
 import type { ErrorCode } from '../../src/errors.ts'
 import type { HelloMessage } from '../../src/wire/messages.ts'
 
-export const FILES = { 'w.bin': noise(1, 1_000_000) }
+/** Seventeen blocks of 64 KiB: a bitfield has bits behind the last. */
+export const FILES = { 'w.bin': noise(1, 1_100_000) }
 
 export interface Victim {
   readonly node: Node

@@ -93,6 +93,16 @@ describe('channel', () => {
     expect(await Promise.all(waiting)).toHaveLength(2)
   })
 
+  it('is not drained when the connection is and the stream is not: its own window is shut', async () => {
+    const { stream, channel } = open({ stream: new FakeStream(1) })
+    channel.send(have)
+    const drained = channel.drained()
+    stream.dispatchEvent(new Event('drain'))
+    expect(await stateOf(drained)).toBe('waiting')
+    stream.drain()
+    expect(await stateOf(drained)).toBe('done')
+  })
+
   it('is drained at once when the transport has room', async () => {
     await expect(open().channel.drained()).resolves.toBeUndefined()
   })
