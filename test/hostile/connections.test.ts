@@ -11,9 +11,15 @@ const victim = seeder()
 
 /** The streams that were not reset while they were being opened. */
 async function openMany (peer: RawPeer, count: number, protocol = CONTROL_PROTOCOL): Promise<RawStream[]> {
-  await peer.libp2p.dial(multiaddr(victim().addr))
-  const opened = Array.from({ length: count }, async () => await peer.open(victim().addr, protocol))
-  return (await Promise.allSettled(opened)).flatMap(one => one.status === 'fulfilled' ? [one.value] : [])
+  const streams: RawStream[] = []
+  // yamux ends a connection on which more than ten streams come before it has settled
+  for (let size = 1; streams.length < count; size = 25) {
+    const opened = Array.from({ length: size }, async () => await peer.open(victim().addr, protocol))
+    const settled = await Promise.allSettled(opened)
+    streams.push(...settled.flatMap(one => one.status === 'fulfilled' ? [one.value] : []))
+    if (settled.some(one => one.status === 'rejected')) break
+  }
+  return streams
 }
 
 const openOf = (streams: RawStream[]): number => streams.filter(({ isEnded }) => !isEnded).length
@@ -33,16 +39,6 @@ it('silent streams of several peers leave room for who says hello', async () => 
   await eventually(() => openOf(silent) <= WIRE_LIMITS.pendingHellos, 'some make room')
   const { peer } = await victim().meet()
   expect(victim().hasRefused(peer)).toBe(false)
-  await victim().servesOthers()
-})
-
-it('streams opened without end are a flood', async () => {
-  const peer = await rawPeer()
-  for (let opened = 0; opened < 3 * WIRE_LIMITS.streamBurst && !victim().hasRefused(peer); opened += 50) {
-    const streams = await openMany(peer, 50)
-    for (const { stream } of streams) stream.abort(new Error('next'))
-  }
-  expect(await victim().refusal(peer)).toBe('ERR_FLOOD')
   await victim().servesOthers()
 })
 

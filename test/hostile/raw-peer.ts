@@ -170,6 +170,7 @@ export class RawStream {
       end()
       stream.close().catch(() => { /* it is gone */ })
     })
+    if (stream.status !== 'open') end()
   }
 
   all<T extends Message['type']> (type: T): Array<Extract<Message, { type: T }>> {
