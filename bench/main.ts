@@ -2,13 +2,16 @@
 //
 //   npm run bench [-- NAME...] [--size 1GiB] [--runs 3] [--json] [--profile DIR]
 //
-// NAME: publish, transfer, memory, state, schedule; all when none is given. Figures mean something on an idle machine
-// only: the load before each bench is told. Everything it makes is removed, every process it starts is ended.
-// --profile writes CPU profiles of the processes that transfer uses into DIR, and lists where their time goes.
+// NAME: publish, transfer, memory, state, schedule, hostile, connections; all when none is given. Figures mean
+// something on an idle machine only: the load before each bench is told. Everything it makes is removed, every process
+// it starts is ended. --profile writes CPU profiles of the processes that transfer uses into DIR, and lists where their
+// time goes.
 import '../src/polyfill.ts'
 import { parseArgs } from 'node:util'
 import { GIB, MIB, SkippedError } from './bench.ts'
 import { Child } from './child.ts'
+import { connections } from './connections.ts'
+import { hostile } from './hostile.ts'
 import { load, machineFacts } from './machine.ts'
 import { memory } from './memory.ts'
 import { publish } from './publish.ts'
@@ -24,7 +27,9 @@ const BENCHES: ReadonlyMap<string, Bench> = new Map([
   ['transfer', transfer],
   ['memory', memory],
   ['state', state],
-  ['schedule', schedule]
+  ['schedule', schedule],
+  ['hostile', hostile],
+  ['connections', connections]
 ])
 /** One bench ends within this, one way or the other. */
 const LIMIT_MS = 15 * 60_000

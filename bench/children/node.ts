@@ -26,6 +26,11 @@ answer({
     const { bytes, from } = await started().pull(asked.text('link'), asked.text('out'))
     return { bytes, fromPeers: from.peers, seconds: (performance.now() - start) / 1000 }
   },
+  /** What lies in memory once garbage is collected, where `--expose-gc` allows it. */
+  memory: async () => {
+    globalThis.gc?.()
+    return { rssBytes: process.memoryUsage.rss() }
+  },
   stop: async () => {
     await started().stop()
     return {}

@@ -72,8 +72,8 @@ class StreamChannel implements Channel {
       }
     }
     const onDrain = (): void => {
-      // The connection can take more, which is told to all its streams; whether this one's window is open shows when the
-      // stream has tried, in a microtask queued before this one. A peer that does not read would be sent without end.
+      // The connection can take more, which is told to all its streams; whether this one's window is open shows when
+      // the stream has tried, in a microtask queued before this one. Else who does not read is sent without end.
       queueMicrotask(() => { if (!stream.writableNeedsDrain) this.#release() })
     }
     const end = (err: Error | undefined): void => {

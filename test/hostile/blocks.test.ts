@@ -1,4 +1,4 @@
-// Blocks and tree nodes that are not what was asked for: the victim is a node that pulls, from a liar and an honest peer.
+// Blocks and tree nodes that are not what was asked for: the victim pulls, from a liar and an honest peer.
 import { describe, expect, it } from 'vitest'
 import { ByeReason } from '../../src/wire/protocol.ts'
 import { noise, sha256 } from '../model/tree-fixtures.ts'
@@ -8,7 +8,7 @@ import { FILES } from './victim.ts'
 import type { Conduct, Model } from './raw-seeder.ts'
 import type { RawSession } from './raw-peer.ts'
 
-/** Pulls from both; the honest one gives what it has when the liar has been found out. Its notes, and the liar's end. */
+/** Pulls from both; the honest one gives when the liar was found out. Its notes, and the liar's end. */
 async function pullFrom (
   conduct: (model: Model) => Conduct, isTreeLate = false
 ): Promise<{ notes: string[], bye: number | undefined, liar: string }> {

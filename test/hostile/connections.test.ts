@@ -35,7 +35,8 @@ it.each([CONTROL_PROTOCOL, DATA_PROTOCOL])('silent streams past a limit are rese
 
 it('silent streams of several peers leave room for who says hello', async () => {
   const peers = await Promise.all(Array.from({ length: 5 }, async () => await rawPeer()))
-  const silent = (await Promise.all(peers.map(async peer => await openMany(peer, WIRE_LIMITS.pendingHellosPerPeer)))).flat()
+  const { pendingHellosPerPeer } = WIRE_LIMITS
+  const silent = (await Promise.all(peers.map(async peer => await openMany(peer, pendingHellosPerPeer)))).flat()
   await eventually(() => openOf(silent) <= WIRE_LIMITS.pendingHellos, 'some make room')
   const { peer } = await victim().meet()
   expect(victim().hasRefused(peer)).toBe(false)
@@ -57,7 +58,9 @@ it('hellos about roots that are not here get the same answer each time', async (
 
 it('connections of one peer past a limit are a flood, and the last of them to go', async () => {
   const peer = await rawPeer()
-  for (let i = 0; i <= WIRE_LIMITS.connectionsPerPeer; i++) await peer.libp2p.dial(multiaddr(victim().addr), { force: true })
+  for (let i = 0; i <= WIRE_LIMITS.connectionsPerPeer; i++) {
+    await peer.libp2p.dial(multiaddr(victim().addr), { force: true })
+  }
   expect(await victim().refusal(peer)).toBe('ERR_FLOOD')
   await eventually(() => peer.libp2p.getConnections().length === 0, 'all are closed')
   await victim().servesOthers()

@@ -3,7 +3,6 @@ import { encodeFrame } from '../../src/wire/codec.ts'
 import { WIRE_LIMITS } from '../../src/wire/limits.ts'
 import { ByeReason, CONTROL_PROTOCOL, DATA_PROTOCOL } from '../../src/wire/protocol.ts'
 import { noise } from '../model/tree-fixtures.ts'
-import { EMPTY } from './raw-peer.ts'
 import { rawPeer, seeder } from './victim.ts'
 import type { Message } from '../../src/wire/messages.ts'
 
@@ -97,7 +96,7 @@ describe('a node holds next to nothing', () => {
     const peers = await Promise.all(Array.from({ length: 8 }, async () => await victim().meet()))
     await victim().servesOthers()
     const before = process.memoryUsage().arrayBuffers
-    for (const { session } of peers) session.control.sendBytes(lengthOf(WIRE_LIMITS.frameHeaderBytes), EMPTY, Uint8Array.of(1))
+    for (const { session } of peers) session.control.sendBytes(lengthOf(WIRE_LIMITS.frameHeaderBytes), Uint8Array.of(1))
     await victim().servesOthers()
     expect(peers.filter(({ session }) => session.control.isEnded)).toEqual([])
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(WIRE_LIMITS.frameHeaderBytes)

@@ -46,7 +46,8 @@ async function pulling (): Promise<Attack> {
 async function record (addrs: string[], own: { isForged?: boolean } = {}): Promise<Uint8Array> {
   const key = await generateKeyPair('Ed25519')
   const named = own.isForged === true ? await generateKeyPair('Ed25519') : key
-  const peerRecord = new PeerRecord({ peerId: peerIdFromPrivateKey(named), multiaddrs: addrs.map(addr => multiaddr(addr)) })
+  const multiaddrs = addrs.map(addr => multiaddr(addr))
+  const peerRecord = new PeerRecord({ peerId: peerIdFromPrivateKey(named), multiaddrs })
   return (await RecordEnvelope.seal(peerRecord, key)).marshal()
 }
 

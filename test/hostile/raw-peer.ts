@@ -1,5 +1,5 @@
-// A raw libp2p node that speaks our protocol by hand, for tests and the bench of hostile peers: the honest part with the
-// real codec, then whatever the caller says. Knows nothing of vitest, sessions, limits or schedulers.
+// A raw libp2p node that speaks our protocol by hand, for tests and the bench of hostile peers: the honest part with
+// the real codec, then whatever the caller says. Knows nothing of vitest, sessions, limits or schedulers.
 import { noise } from '@chainsafe/libp2p-noise'
 import { yamux } from '@chainsafe/libp2p-yamux'
 import { identify } from '@libp2p/identify'
@@ -47,6 +47,10 @@ export class RawPeer {
 
   get addr (): string {
     return String(this.libp2p.getMultiaddrs()[0])
+  }
+
+  get isConnected (): boolean {
+    return this.libp2p.getConnections().some(({ status }) => status === 'open')
   }
 
   async stop (): Promise<void> {
