@@ -61,8 +61,9 @@ export async function hostile (options: BenchOptions): Promise<BenchResult> {
   const aloneRate = median(alone.map(one => one.bitsPerSec))
   const rows: Values[] = [row('none', 'nobody', alone[0], aloneRate)]
   for (const [kind, on] of CASES) {
-    note(`${kind}, on the ${on}`)
-    rows.push(row(kind, on, await pullBeside(options, path, { kind, on }), aloneRate))
+    const one = row(kind, on, await pullBeside(options, path, { kind, on }), aloneRate)
+    note(`${kind}, on the ${on}: ${Number(one['ratio']).toFixed(2)} of alone, ${String(one['ended'])}`)
+    rows.push(one)
   }
   const worst = Math.min(...rows.map(({ ratio }) => Number(ratio)))
   return {

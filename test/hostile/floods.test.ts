@@ -47,11 +47,9 @@ describe('a node ends and remembers a peer that floods it with', () => {
     const header = encodeFrame({ type: 'block', index: 0, cid: undefined, payloadBytes, encoding: 0 })
     const frame = new Uint8Array(header.byteLength + payloadBytes)
     frame.set(header)
-    const before = process.memoryUsage().arrayBuffers
     await session.data.pour(frame, 3000)
     expect(await session.bye()).toBe(ByeReason.protocolError)
     expect(await victim().refusal(peer)).toBe('ERR_FLOOD')
-    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(WIRE_LIMITS.unaskedBytes)
     await victim().servesOthers()
   })
 })
