@@ -63,6 +63,8 @@ export const CREDIT_QUEUE_MS = 100
 export const CREDIT_LATENCY_MS = 200
 /** A source that delivers nothing for so long while blocks are asked of it loses them to others. */
 export const SILENT_SOURCE_MS = 5000
+/** Less than this in that time is silence too: a peer that sends a byte a second holds what it was asked for ever. */
+export const LEAST_PROGRESS_BYTES = 1024
 /** A publisher that has given everything is not asked freely for so long: peer exchange finds the holders meanwhile. */
 export const SPARE_GRACE_MS = 1500
 /** While others have no room for what is missing, a spare publisher is asked for one block more every so often. */

@@ -92,8 +92,7 @@ export class Scheduler {
   onBytes (id: string, bytes: number, now: number): void {
     const source = this.#ledger.sources.get(id)
     if (source === undefined) return
-    source.meter.onBytes(now, bytes)
-    source.silences = 0
+    if (source.meter.onBytes(now, bytes)) source.silences = 0
   }
 
   /**

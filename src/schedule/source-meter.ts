@@ -1,4 +1,6 @@
-import { CREDIT_LATENCY_MS, CREDIT_QUEUE_MS, FIRST_CREDIT_BYTES, FIRST_GRANT_BYTES, MAX_CREDIT_BYTES } from '../defaults.ts'
+import {
+  CREDIT_LATENCY_MS, CREDIT_QUEUE_MS, FIRST_CREDIT_BYTES, FIRST_GRANT_BYTES, LEAST_PROGRESS_BYTES, MAX_CREDIT_BYTES
+} from '../defaults.ts'
 
 const SAMPLE_MS = 100
 const FIRST_RTT_MS = 50
@@ -19,6 +21,8 @@ export class SourceMeter {
   /** From asking an idle source to its first byte, smoothed. */
   #latencyMs = 0
   #lastBytesAt = 0
+  /** Bytes since then. */
+  #progressBytes = 0
 
   get rttMs (): number {
     return this.#rttMs
@@ -55,8 +59,14 @@ export class SourceMeter {
     this.#isBusy = false
   }
 
-  onBytes (now: number, bytes: number): void {
-    this.#lastBytesAt = now
+  /** False for so few bytes that the source is as good as silent. */
+  onBytes (now: number, bytes: number): boolean {
+    this.#progressBytes += bytes
+    const isProgress = this.#progressBytes >= LEAST_PROGRESS_BYTES
+    if (isProgress) {
+      this.#lastBytesAt = now
+      this.#progressBytes = 0
+    }
     if (this.#askedAt !== undefined) {
       const latencyMs = now - this.#askedAt
       this.#askedAt = undefined
@@ -64,13 +74,14 @@ export class SourceMeter {
     }
     this.#sampleBytes += bytes
     const elapsed = now - this.#sampleStart
-    if (elapsed < SAMPLE_MS) return
+    if (elapsed < SAMPLE_MS) return isProgress
     const sample = this.#sampleBytes / elapsed
     // Up fast, down slowly: a dip is often another stream's turn, and credit that is too small caps the rate itself.
     const weight = sample > this.#rateBytesPerMs ? 0.7 : 0.2
     this.#rateBytesPerMs += weight * (sample - this.#rateBytesPerMs)
     this.#sampleStart = now
     this.#sampleBytes = 0
+    return isProgress
   }
 
   /** The source failed to deliver: start over from the least. */

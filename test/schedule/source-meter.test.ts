@@ -82,4 +82,13 @@ describe('source meter', () => {
     meter.onAsked(5000)
     expect(meter.lastBytesAt).toBe(1000)
   })
+
+  it('takes a byte a second for silence', () => {
+    const meter = new SourceMeter()
+    meter.onAsked(1000)
+    for (let second = 1; second < 60; second++) expect(meter.onBytes(1000 + second * 1000, 1)).toBe(false)
+    expect(meter.lastBytesAt).toBe(1000)
+    expect(meter.onBytes(61_000, 1024)).toBe(true)
+    expect(meter.lastBytesAt).toBe(61_000)
+  })
 })
