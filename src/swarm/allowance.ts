@@ -56,6 +56,7 @@ function costOf (message: Message): number {
     case 'have': case 'cancel': return 1 + message.indexes.length / WIRE_LIMITS.itemsPerMessage
     case 'request': case 'reject':
       return 1 + (message.indexes.length + message.cids.length) / WIRE_LIMITS.itemsPerMessage
+    case 'peers': return 1 + message.records.length * WIRE_LIMITS.messagesPerAnswer
     default: return 1
   }
 }

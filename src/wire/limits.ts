@@ -45,7 +45,7 @@ export const WIRE_LIMITS = {
    */
   messageBurst: 16 * KIB,
   messagesPerSec: 8192,
-  /** What makes us answer at once, by a Reject or a sign of life, counts as so many more: a frame of ours is dear. */
+  /** What makes us answer at once, by a Reject or a sign of life, and each peer record, counts as so many more. */
   messagesPerAnswer: 16,
   /** So many indexes or CIDs count as one message more: each is a look-up, and perhaps part of an answer. */
   itemsPerMessage: 16,

@@ -95,12 +95,9 @@ it('records without end are looked at slowly and dialled a few at a time', async
   onTestFinished(() => { server.close() })
   const { session, notes, puller, finish } = await pulling()
   const records = await Promise.all(Array.from({ length: 600 }, async () => await record([`/ip4/127.0.0.1/tcp/${port}`])))
-  for (let round = 0; round < 20; round++) {
-    for (let at = 0; at < records.length; at += 32) {
-      session.control.send({ type: 'peers', records: records.slice(at, at + 32) })
-    }
+  for (let at = 0; at < records.length; at += 32) {
+    session.control.send({ type: 'peers', records: records.slice(at, at + 32) })
   }
-  // A million names would be these messages a hundred times: what is past the limit is not read.
   session.control.send({ type: 'alive', answer: false })
   await eventually(() => session.control.all('alive').some(({ answer }) => answer), 'all was taken')
   await eventually(() => seen.size >= PARALLEL_DIALS, 'some are dialled')
