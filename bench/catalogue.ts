@@ -1,6 +1,8 @@
 import { crashTest } from './crash-test.ts'
+import { connections } from './connections.ts'
 import { flash } from './flash.ts'
 import { fuzz } from './fuzz.ts'
+import { hostile } from './hostile.ts'
 import { longPath } from './long-path.ts'
 import { memory } from './memory.ts'
 import { GIB, MIB } from './bench.ts'
@@ -42,6 +44,8 @@ export const BENCHES: ReadonlyMap<string, Entry> = new Map<string, Entry>([
   ['long-path', {
     ...NETWORK, networkBench: longPath, sizeBytes: 512 * MIB, network: { peers: 1, mbitPerSec: 200, rttMs: 100 }
   }],
+  ['hostile', { ...USUAL, bench: hostile, isUsual: false, limitMs: 30 * MINUTES }],
+  ['connections', { ...USUAL, bench: connections, isUsual: false }],
   ['crash-test', { ...LASTING, bench: crashTest, takes: ['kills', 'seed'] }],
   ['fuzz', { ...LASTING, bench: fuzz, takes: ['inputs', 'seed'] }],
   ['soak', { ...LASTING, bench: soak, takes: ['minutes', 'nodes', 'seed'] }]

@@ -12,7 +12,7 @@ const project = join(dirname(fileURLToPath(import.meta.url)), '..')
 const dist = join(project, 'dist')
 /** Written last, so that its age is that of the last build that went well. */
 const stamp = join(dist, '.built')
-const inputs = ['src', 'examples', 'bench', 'test/sim', 'tsconfig.json', 'tsconfig.build.json', 'package.json']
+const inputs = ['src', 'examples', 'bench', 'test/sim', 'test/hostile', 'tsconfig.json', 'tsconfig.build.json', 'package.json']
 
 function changedMs (path) {
   const stats = statSync(path, { throwIfNoEntry: false })

@@ -69,6 +69,8 @@ export const PLENTY_BLOCKS = 16
 export const LAGGARD_CREDIT_BLOCKS = 2
 /** A source that delivers nothing for so long while blocks are asked of it loses them to others. */
 export const SILENT_SOURCE_MS = 5000
+/** Less than this in that time is silence too: a peer that sends a byte a second holds what it was asked for ever. */
+export const LIFE_BYTES = 4 * KIB
 /** A publisher that has given everything is not asked freely for so long: peer exchange finds the holders meanwhile. */
 export const SPARE_GRACE_MS = 1500
 /** While others have no room for what is missing, a spare publisher is asked for one block more every so often. */
@@ -100,6 +102,18 @@ export const REDIAL_FIRST_MS = 500
 export const REDIAL_MAX_MS = 10_000
 /** A quiet session is asked for a sign of life this often, and ends after three without one. */
 export const KEEPALIVE_MS = 20_000
+
+// --- offenders (weights: swarm/reputation.ts) ---
+
+/** A peer's offences count half after so long: one bad block keeps it out for ten minutes, one bad frame for five. */
+export const OFFENCE_HALF_LIFE_MS = 300_000
+/** Offenders and offending addresses remembered, each; the one that has been quiet longest is forgotten first. */
+export const REMEMBERED_OFFENDERS = 4096
+/**
+ * What of an offence is charged to the address too. A NAT has honest peers behind it: it takes eight bad blocks, or
+ * sixteen broken protocols, of fresh keys within a half-life before strangers from one address are refused.
+ */
+export const ADDRESS_SHARE = 1 / 32
 
 // --- serving ---
 

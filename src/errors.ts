@@ -38,6 +38,8 @@ export const ERROR_BLAME = {
   ERR_BAD_BLOCK: 'peer',
   ERR_BAD_FRAME: 'peer',
   ERR_PROTOCOL: 'peer',
+  ERR_FLOOD: 'peer',
+  ERR_BAD_RECORD: 'peer',
   ERR_VERSION: 'peer',
   ERR_PEER_LOST: 'peer',
   ERR_NOT_HELD: 'peer',

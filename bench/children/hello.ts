@@ -28,7 +28,7 @@ answer({
     const first = Promise.withResolvers<Message>()
     channel.open({
       onMessage: first.resolve,
-      onBlockStart: () => {},
+      onBlockStart: () => true,
       onBlock: () => {},
       onUnknown: () => {},
       onBytes: () => {},

@@ -37,6 +37,11 @@ answer({
   },
   /** Payload handed to sockets so far. */
   sent: async () => ({ sentBytes: started().sentBytes }),
+  /** What lies in memory once garbage is collected, where `--expose-gc` allows it. */
+  memory: async () => {
+    globalThis.gc?.()
+    return { rssBytes: process.memoryUsage.rss() }
+  },
   stop: async () => {
     await started().stop()
     return {}

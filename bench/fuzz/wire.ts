@@ -43,7 +43,10 @@ export const frameStream: Decoder = {
     const reader = new FrameReader({
       onMessage: () => {},
       onUnknown: () => {},
-      onBlockStart: block => { expected = block.payloadBytes },
+      onBlockStart: block => {
+        expected = block.payloadBytes
+        return true
+      },
       onBlock: (_block, payload) => { if (payload.byteLength !== expected) throw new Error('Payload of another size') }
     }, WIRE_LIMITS.helloBytes, most, bytes => {
       if (bytes > WIRE_LIMITS.payloadBytes) throw new Error(`Takes ${bytes} bytes`)

@@ -9,8 +9,9 @@ import { createLibp2p } from 'libp2p'
 import { ModelswarmError } from '../errors.ts'
 import { scopeOf } from '../swarm/address-scope.ts'
 import { checkAddr } from './addresses.ts'
+import { MAX_CONNECTIONS } from './connection-guard.ts'
 import { corkedTcp } from './corked-tcp.ts'
-import type { Libp2p } from '@libp2p/interface'
+import type { ConnectionGater, Libp2p } from '@libp2p/interface'
 
 export async function generateKey (): Promise<Uint8Array> {
   return privateKeyToProtobuf(await generateKeyPair('Ed25519'))
@@ -27,10 +28,10 @@ export interface Libp2pOptions {
   mdns: boolean
   /** Tried before a free port is taken, so that links survive a restart. */
   lastPort: number | undefined
+  gater?: ConnectionGater
 }
 
 const MDNS_SERVICE = '_modelswarm._udp.local'
-const MAX_CONNECTIONS = 1200
 
 /**
  * Our own libp2p node: TCP, Noise, yamux, identify, and mDNS when asked for and something else than loopback is
@@ -77,6 +78,7 @@ async function start (options: Libp2pOptions, listen: readonly string[]): Promis
       maxIncomingPendingConnections: 256,
       maxParallelDials: 32
     },
+    ...(options.gater !== undefined && { connectionGater: options.gater }),
     start: false
   })
   try {

@@ -1,5 +1,6 @@
 import { isModelswarmError } from '../errors.ts'
 import { FileReaders } from '../files/reader.ts'
+import { ConnectionGuard } from './connection-guard.ts'
 import { generateKey, peerIdOf, startLibp2p } from './libp2p.ts'
 import { hashWorkers } from './hash-workers.ts'
 import { clock, hash } from './ports.ts'
@@ -8,6 +9,7 @@ import { takeIdentity } from '../store/identity.ts'
 import { openStore } from '../store/open-store.ts'
 import { Discovery } from '../swarm/discovery.ts'
 import { Reception } from '../swarm/reception.ts'
+import { Reputation } from '../swarm/reputation.ts'
 import { Swarm } from '../swarm/swarm.ts'
 import { streamChannel } from '../wire/channel.ts'
 import { WIRE_LIMITS } from '../wire/limits.ts'
@@ -16,7 +18,7 @@ import type { ResolvedNodeOptions } from './options.ts'
 import type { HashMany } from '../model/block-id.ts'
 import type { ServeParts } from '../serve.ts'
 import type { SwarmParts } from '../swarm/ports.ts'
-import type { Libp2p, PeerId, PeerInfo } from '@libp2p/interface'
+import type { ConnectionGater, Libp2p, PeerId, PeerInfo } from '@libp2p/interface'
 import type { CID } from 'multiformats/cid'
 
 /** Everything a node is made of, opened and wired; the one place that constructs. */
@@ -46,15 +48,29 @@ export async function openNodeParts (options: ResolvedNodeOptions): Promise<Node
     closers.push(async () => { await readers.close() })
     const { hashMany, close: closeWorkers } = hashWorkers()
     closers.push(closeWorkers)
-    const libp2p = options.libp2p ?? await ownLibp2p(options, closers)
-    return await wire(options, { store, readers, hashMany, libp2p, closers, close })
+    const late: { guard?: ConnectionGuard } = {}
+    const reputation = new Reputation({
+      now: clock.now,
+      onRefused: (peerId, ms, err) => {
+        options.onNote(`Peer ${peerId.slice(-8)} is refused for ${Math.ceil(ms / 60_000)} min: ${err.message} (${err.code})`)
+        late.guard?.onRefused(peerId)
+      }
+    })
+    const guard = options.libp2p === undefined ? new ConnectionGuard({ reputation, clock }) : undefined
+    if (guard !== undefined) late.guard = guard
+    const libp2p = options.libp2p ?? await ownLibp2p(options, guard?.gater, closers)
+    guard?.watch(libp2p)
+    closers.push(async () => { guard?.stop() })
+    return await wire(options, { store, readers, hashMany, libp2p, reputation, closers, close })
   } catch (err) {
     await close()
     throw err
   }
 }
 
-async function ownLibp2p (options: ResolvedNodeOptions, closers: Array<() => Promise<unknown>>): Promise<Libp2p> {
+async function ownLibp2p (
+  options: ResolvedNodeOptions, gater: ConnectionGater | undefined, closers: Array<() => Promise<unknown>>
+): Promise<Libp2p> {
   const identity = await takeIdentity(options.dir, {
     generateKey,
     peerIdOf,
@@ -63,7 +79,9 @@ async function ownLibp2p (options: ResolvedNodeOptions, closers: Array<() => Pro
   })
   closers.push(async () => { await identity.release() })
   const { listen, announce, mdns } = options
-  const libp2p = await startLibp2p({ key: identity.key, listen, announce, mdns, lastPort: identity.port })
+  const libp2p = await startLibp2p({
+    key: identity.key, listen, announce, mdns, lastPort: identity.port, ...(gater !== undefined && { gater })
+  })
   closers.push(async () => { await libp2p.stop() })
   const port = /\/tcp\/(\d+)/.exec(libp2p.getMultiaddrs()[0]?.toString() ?? '')?.[1]
   if (port !== undefined) await identity.savePort(Number(port))
@@ -72,9 +90,10 @@ async function ownLibp2p (options: ResolvedNodeOptions, closers: Array<() => Pro
 
 async function wire (
   options: ResolvedNodeOptions,
-  opened: Pick<NodeParts, 'store' | 'readers' | 'hashMany' | 'libp2p' | 'close'> & { closers: Array<() => Promise<unknown>> }
+  opened: Pick<NodeParts, 'store' | 'readers' | 'hashMany' | 'libp2p' | 'close'> &
+    { reputation: Reputation, closers: Array<() => Promise<unknown>> }
 ): Promise<NodeParts> {
-  const { closers, libp2p, ...rest } = opened
+  const { closers, libp2p, reputation, ...rest } = opened
   const random = Math.random
   const stopping = new AbortController()
   // The swarms need the parts and the parts need the swarms: incoming sessions wait until both are there.
@@ -84,9 +103,10 @@ async function wire (
     roots: () => late.swarms?.roots() ?? [],
     swarmOf: async root => await late.swarms?.swarmOf(root),
     recordsFor: async (swarm, peerId) => await late.discovery?.recordsFor(swarm, peerId) ?? [],
+    reputation,
     clock
   })
-  const discovery = new Discovery({ libp2p, reception, clock, random, signal: stopping.signal })
+  const discovery = new Discovery({ libp2p, reception, reputation, clock, random, signal: stopping.signal })
   const noteUnreadable = unreadableNotes(options.onNote)
   late.discovery = discovery
   const newSwarm = (root: CID): Swarm => {
@@ -148,11 +168,13 @@ async function handleProtocols (
     maxOutboundStreams: WIRE_LIMITS.streamsPerConnection
   }
   await libp2p.handle(CONTROL_PROTOCOL, async (stream, connection) => {
-    await reception.acceptControl(streamChannel(stream, 'control'), connection.remotePeer.toString())
+    const { remotePeer, remoteAddr } = connection
+    await reception.acceptControl(streamChannel(stream, 'control'), remotePeer.toString(), remoteAddr.toString())
   }, limits)
   closers.push(async () => { await libp2p.unhandle(CONTROL_PROTOCOL) })
   await libp2p.handle(DATA_PROTOCOL, (stream, connection) => {
-    reception.acceptData(streamChannel(stream, 'data'), connection.remotePeer.toString())
+    const { remotePeer, remoteAddr } = connection
+    reception.acceptData(streamChannel(stream, 'data'), remotePeer.toString(), remoteAddr.toString())
   }, limits)
   closers.push(async () => { await libp2p.unhandle(DATA_PROTOCOL) })
 }

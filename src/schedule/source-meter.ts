@@ -1,10 +1,10 @@
-import { CREDIT_LATENCY_MS, CREDIT_QUEUE_MS, FIRST_CREDIT_BYTES, FIRST_GRANT_BYTES, MAX_CREDIT_BYTES } from '../defaults.ts'
+import {
+  CREDIT_LATENCY_MS, CREDIT_QUEUE_MS, FIRST_CREDIT_BYTES, FIRST_GRANT_BYTES, LIFE_BYTES, MAX_CREDIT_BYTES
+} from '../defaults.ts'
 
 const SAMPLE_MS = 100
 /** Beyond two round trips: what a source may take to read a block from its disk, and we to see that it came. */
 const PROMPT_MS = 20
-/** So many bytes are a sign of life: 4 KiB in SILENT_SOURCE_MS is 0.8 KiB/s. */
-const LIFE_BYTES = 4096
 const FIRST_RTT_MS = 50
 
 /**

@@ -11,6 +11,8 @@ export function byeError (reason: number, sourceId: string): ModelswarmError | u
       return new ModelswarmError('ERR_PEER_LOST', 'Peer says that we broke the protocol', { sourceId })
     case ByeReason.badBlocks:
       return new ModelswarmError('ERR_PEER_LOST', 'Peer says that our blocks were wrong', { sourceId })
+    case ByeReason.refused:
+      return new ModelswarmError('ERR_PEER_LOST', 'Peer refuses us for a while because of earlier offences', { sourceId })
     default: return undefined
   }
 }

@@ -26,6 +26,10 @@ export class Candidates {
     return this.#all.values()
   }
 
+  get hasRoom (): boolean {
+    return this.#all.size < MAX_CANDIDATES
+  }
+
   get (key: string): Candidate | undefined {
     return this.#all.get(key)
   }
@@ -40,7 +44,7 @@ export class Candidates {
       if (known.state === 'waiting' && found.at < known.nextAt && known.failures === 0) known.nextAt = found.at
       return
     }
-    if (this.#all.size >= MAX_CANDIDATES && !found.isHint) return
+    if (!this.hasRoom && !found.isHint) return
     this.#all.set(key, {
       key,
       peerId: found.peerId,
@@ -98,8 +102,8 @@ export class Candidates {
     }
   }
 
-  /** It misbehaved: never dialled again by this pull. */
-  ban (peerId: string): void {
-    this.#all.delete(peerId)
+  /** It misbehaved: not to be dialled before then. */
+  postpone (candidate: Candidate, until: number): void {
+    candidate.nextAt = until
   }
 }

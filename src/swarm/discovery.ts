@@ -4,12 +4,14 @@ import { multiaddr } from '@multiformats/multiaddr'
 import { ModelswarmError } from '../errors.ts'
 import { streamChannel } from '../wire/channel.ts'
 import { WIRE_LIMITS } from '../wire/limits.ts'
-import { CONTROL_PROTOCOL, DATA_PROTOCOL } from '../wire/protocol.ts'
+import { ByeReason, CONTROL_PROTOCOL, DATA_PROTOCOL } from '../wire/protocol.ts'
 import { isUsableFrom } from './address-scope.ts'
+import { Bucket } from './bucket.ts'
 import { Search } from './search.ts'
 import type { Candidate } from './candidates.ts'
 import type { Clock } from './ports.ts'
 import type { Reception } from './reception.ts'
+import type { Reputation } from './reputation.ts'
 import type { Session } from './session.ts'
 import type { Swarm } from './swarm.ts'
 import type { Channel } from '../wire/channel.ts'
@@ -18,6 +20,7 @@ import type { Connection, Libp2p, PeerId } from '@libp2p/interface'
 export interface DiscoveryParts {
   libp2p: Libp2p
   reception: Reception
+  reputation: Reputation
   clock: Clock
   random: () => number
   signal: AbortSignal
@@ -37,6 +40,8 @@ export class Discovery {
   readonly #nearby = new Map<string, readonly string[]>()
   /** Sessions whose peer has not been identified yet: nothing signed is known of it to pass on. */
   readonly #unidentified = new Map<Session, Swarm>()
+  /** How many records of a session are looked at. */
+  readonly #recordRates = new WeakMap<Session, Bucket>()
 
   constructor (parts: DiscoveryParts) {
     this.#parts = parts
@@ -68,6 +73,7 @@ export class Discovery {
       ourId: libp2p.peerId.toString(),
       swarm,
       dial: async candidate => { await this.#dial(swarm, candidate) },
+      refusedForMs: peerId => this.#parts.reputation.refusedForMs(peerId),
       clock,
       random,
       signal
@@ -99,12 +105,16 @@ export class Discovery {
     const peerId = connection.remotePeer.toString()
     candidate.peerId = peerId
     if (swarm.sessions.has(peerId)) return
+    if (this.#parts.reputation.refusedForMs(peerId) > 0) {
+      throw new ModelswarmError('ERR_PEER_LOST', 'refused for a while because of what it did before', { sourceId: peerId })
+    }
     const open = async (protocol: string): Promise<Channel> => streamChannel(
       await connection.newStream(protocol, { signal, maxOutboundStreams: WIRE_LIMITS.streamsPerConnection }),
       protocol === CONTROL_PROTOCOL ? 'control' : 'data')
     await reception.open(swarm, peerId, {
       control: await open(CONTROL_PROTOCOL),
       openData: async () => await open(DATA_PROTOCOL),
+      addr: connection.remoteAddr.toString(),
       // One who has been told of a swarm need not be told of it by every member again.
       wantsPeers: candidate.isHint || swarm.sessions.size < FEW_PEERS
     })
@@ -166,14 +176,21 @@ export class Discovery {
     if (search === undefined || from === undefined) return
     const ourId = this.#parts.libp2p.peerId.toString()
     const isKnown = (id: string): boolean => id === ourId || swarm.sessions.has(id) || search.knows(id)
+    const { clock } = this.#parts
+    const { recordBurst, recordsPerSec } = WIRE_LIMITS
+    const rate = this.#recordRates.get(session) ?? new Bucket(recordBurst, recordsPerSec, clock.now())
+    this.#recordRates.set(session, rate)
     for (const bytes of records) {
+      if (!search.hasRoom || !rate.take(1, clock.now())) return
       try {
         const read = await readPeerRecord(bytes, { isKnown, from, signal: this.#parts.signal })
         if (read === undefined) continue
         search.add({ ...read, isHint: false, waitMs: ourId < read.peerId ? 0 : SECOND_DIALLER_MS })
       } catch (err) {
         if (this.#parts.signal.aborted) return
-        return session.fail(err instanceof Error ? err.message : 'Peer sent a peer record that cannot be read')
+        const what = `Peer sent a peer record that is not valid: ${err instanceof Error ? err.message : 'unreadable'}`
+        const { peerId: sourceId } = session
+        return session.abort(new ModelswarmError('ERR_BAD_RECORD', what, { sourceId, cause: err }), ByeReason.protocolError)
       }
     }
   }

@@ -19,7 +19,7 @@ export class Door {
     let hasFirst = false
     let bytesSeen = 0
     const cancelTimer = clock.setTimer(WIRE_LIMITS.helloMs, () => {
-      control.abort(new ModelswarmError('ERR_PROTOCOL', 'Peer did not say hello in time'))
+      control.abort(new ModelswarmError('ERR_PEER_LOST', 'Peer did not say hello in time'))
     })
     control.open({
       onMessage: message => {

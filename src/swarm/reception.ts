@@ -4,9 +4,13 @@ import { WIRE_LIMITS } from '../wire/limits.ts'
 import { ByeReason, Feature, IDENTITY_ENCODING } from '../wire/protocol.ts'
 import { byeError } from './bye-error.ts'
 import { Door } from './door.ts'
+import { Greetings } from './greetings.ts'
 import { proofOf } from './proof.ts'
 import { Session } from './session.ts'
+import type { ErrorCode } from '../errors.ts'
 import type { Clock } from './ports.ts'
+import type { Reputation } from './reputation.ts'
+import type { SessionParts } from './session.ts'
 import type { Swarm } from './swarm.ts'
 import type { Channel, ChannelSink } from '../wire/channel.ts'
 import type { HelloMessage } from '../wire/messages.ts'
@@ -30,6 +34,8 @@ export interface ReceptionParts {
   clock: Clock
   /** Shows that the second knows a root, to the third. Default: proofOf; virtual time has one that needs no thread. */
   prove?: typeof proofOf
+  /** Told of what peers do wrong, and asked who is let in. */
+  reputation: Reputation
   /** Signed records of peers of a swarm that a peer can use. */
   recordsFor?: (swarm: Swarm, peerId: string) => Promise<Uint8Array[]>
 }
@@ -41,6 +47,8 @@ export interface OpenStreams {
   openData: () => Promise<Channel>
   /** Asks the peer to tell us of others. Default: false. */
   wantsPeers?: boolean
+  /** Where the peer was reached. */
+  addr?: string | undefined
 }
 
 /** Turns streams into sessions: says Hello for us, checks theirs, joins both streams, and hands the session over. */
@@ -49,12 +57,12 @@ export class Reception {
   readonly #prove: typeof proofOf
   readonly #tokens = new Map<string, { session: Session, peerId: string, cancelTimer: () => void }>()
   readonly #opening = new Map<Swarm, Set<string>>()
-  /** Streams that have not said whose session they are. */
-  readonly #greeting = new Set<Channel>()
+  readonly #greetings: Greetings
 
   constructor (parts: ReceptionParts) {
     this.#parts = parts
     this.#prove = parts.prove ?? proofOf
+    this.#greetings = new Greetings(parts.clock)
   }
 
   /**
@@ -64,7 +72,7 @@ export class Reception {
    * @throws ModelswarmError ERR_NOT_HELD when the peer does not know the root, ERR_PROTOCOL, ERR_PEER_LOST
    */
   async open (swarm: Swarm, peerId: string, streams: OpenStreams): Promise<Session | undefined> {
-    const { control, openData, wantsPeers = false } = streams
+    const { control, openData, wantsPeers = false, addr } = streams
     const opening = this.#opening.get(swarm) ?? new Set()
     this.#opening.set(swarm, opening)
     opening.add(peerId)
@@ -85,7 +93,7 @@ export class Reception {
         throw new ModelswarmError('ERR_PROTOCOL', 'Peer did not show that it knows the root', { sourceId: peerId })
       }
       const data = await openData()
-      const session = this.#session(control, peerId, true, first)
+      const session = this.#session({ control, peerId, addr, isOutbound: true }, first)
       data.send({ type: 'attach', token: first.token })
       const sink = session.attachData(data)
       if (sink !== undefined) data.open(sink)
@@ -93,20 +101,22 @@ export class Reception {
       door.pass(session)
       return session
     } catch (err) {
-      control.abort(err instanceof Error ? err : new Error('Handshake failed'))
+      this.#fail(control, peerId, addr, err)
       throw err
     } finally {
       opening.delete(peerId)
     }
   }
 
-  /** A peer opened a control stream. Never rejects: what goes wrong ends the stream. */
-  async acceptControl (control: Channel, peerId: string): Promise<void> {
-    if (this.#greeting.size >= WIRE_LIMITS.pendingHellos) {
-      control.abort(new ModelswarmError('ERR_PROTOCOL', 'Too many peers say hello at the same time'))
+  /** A peer at `addr` opened a control stream. Never rejects: what goes wrong ends the stream. */
+  async acceptControl (control: Channel, peerId: string, addr?: string): Promise<void> {
+    if (!this.#begin(control, peerId, addr)) return
+    if (this.#parts.reputation.isRefused(peerId, addr)) {
+      this.#greetings.end(control, peerId)
+      control.send({ type: 'bye', reason: ByeReason.refused })
+      await control.close()
       return
     }
-    this.#greeting.add(control)
     const door = new Door(control, this.#parts.clock, ACCEPTER_EARLY)
     try {
       const first = await door.first
@@ -121,57 +131,56 @@ export class Reception {
         return
       }
       const token = crypto.getRandomValues(new Uint8Array(16))
-      const session = this.#session(control, peerId, false, first)
+      const session = this.#session({ control, peerId, addr, isOutbound: false }, first)
       const cancelTimer = this.#parts.clock.setTimer(WIRE_LIMITS.helloMs, () => {
         if (!this.#tokens.delete(keyOf(token))) return
         // It may have vanished or be slow; that breaks no rule, and it is dialled again.
-        session.abort(new ModelswarmError('ERR_PEER_LOST', 'Peer did not attach its data stream in time', { sourceId: peerId }))
+        session.abort(new ModelswarmError('ERR_PEER_LOST', 'Peer did not attach its data stream in time'))
       })
       this.#tokens.set(keyOf(token), { session, peerId, cancelTimer })
       control.send(await this.#hello(swarm, peerId, token))
       swarm.join(session)
       door.pass(session)
     } catch (err) {
-      control.abort(err instanceof Error ? err : new Error('Handshake failed'))
+      this.#fail(control, peerId, addr, err)
     } finally {
-      this.#greeting.delete(control)
+      this.#greetings.end(control, peerId)
     }
   }
 
   /** A peer opened a data stream: its Attach tells the session it belongs to. */
-  acceptData (data: Channel, peerId: string): void {
-    if (this.#greeting.size >= WIRE_LIMITS.pendingHellos) {
-      data.abort(new ModelswarmError('ERR_PROTOCOL', 'Too many peers say hello at the same time'))
-      return
-    }
-    this.#greeting.add(data)
+  acceptData (data: Channel, peerId: string, addr?: string): void {
+    if (!this.#begin(data, peerId, addr)) return
     const cancelTimer = this.#parts.clock.setTimer(WIRE_LIMITS.helloMs, () => {
-      data.abort(new ModelswarmError('ERR_PROTOCOL', 'Peer did not attach its data stream in time'))
+      data.abort(new ModelswarmError('ERR_PEER_LOST', 'Peer did not attach its data stream in time'))
     })
     let sink: ChannelSink | undefined
-    const refuse = (what: string): never => {
-      cancelTimer()
-      throw new ModelswarmError('ERR_PROTOCOL', what, { sourceId: peerId })
+    let isAttached = false
+    const refuse = (what: string, code: ErrorCode = 'ERR_PROTOCOL'): never => {
+      throw new ModelswarmError(code, what, { sourceId: peerId })
     }
     data.open({
       onMessage: message => {
-        if (sink !== undefined) return sink.onMessage(message)
+        if (isAttached) return sink?.onMessage(message)
         if (message.type !== 'attach') return refuse(`Peer began its data stream with ${message.type}`)
         const known = this.#tokens.get(keyOf(message.token))
-        if (known === undefined || known.peerId !== peerId) return refuse('Peer attached a data stream to no session')
+        // Nobody's fault: the session may have ended while this was on its way.
+        if (known === undefined || known.peerId !== peerId) return refuse('Data stream of no session', 'ERR_PEER_LOST')
         this.#tokens.delete(keyOf(message.token))
         known.cancelTimer()
         cancelTimer()
-        this.#greeting.delete(data)
+        this.#greetings.end(data, peerId)
+        isAttached = true
         sink = known.session.attachData(data)
       },
-      onBlockStart: block => sink === undefined ? refuse('Block before attach') : sink.onBlockStart(block),
+      onBlockStart: block => isAttached ? sink?.onBlockStart(block) ?? false : refuse('Block before attach'),
       onBlock: (block, payload) => sink?.onBlock(block, payload),
-      onUnknown: () => sink?.onUnknown(),
+      onUnknown: () => isAttached ? sink?.onUnknown() : refuse('Peer began its data stream with nothing known'),
       onBytes: bytes => sink?.onBytes(bytes),
       onEnd: err => {
         cancelTimer()
-        this.#greeting.delete(data)
+        this.#greetings.end(data, peerId)
+        if (!isAttached) this.#parts.reputation.onFailure(peerId, addr, err)
         sink?.onEnd(err)
       }
     })
@@ -179,7 +188,7 @@ export class Reception {
 
   /** No token is good any more; streams that have not become sessions end. */
   stop (): void {
-    for (const channel of this.#greeting) channel.abort(new ModelswarmError('ERR_STOPPED', 'This node is stopping'))
+    this.#greetings.stop(new ModelswarmError('ERR_STOPPED', 'This node is stopping'))
     for (const { cancelTimer } of this.#tokens.values()) cancelTimer()
     this.#tokens.clear()
   }
@@ -211,10 +220,28 @@ export class Reception {
     return { type: 'hello', proof, features: 0, encodings: [IDENTITY_ENCODING], ...swarm.hello(), token }
   }
 
-  #session (control: Channel, peerId: string, isOutbound: boolean, hello: HelloMessage): Session {
-    const session = new Session({ peerId, isOutbound, control, clock: this.#parts.clock })
+  #session (own: Omit<SessionParts, 'clock' | 'onEnd'> & { addr: string | undefined }, hello: HelloMessage): Session {
+    const { addr, ...parts } = own
+    const onEnd = (err: Error | undefined): void => { this.#parts.reputation.onFailure(parts.peerId, addr, err) }
+    const session = new Session({ ...parts, clock: this.#parts.clock, onEnd })
     session.onHello(hello)
     return session
+  }
+
+  /** Room for a stream that has not said anything yet; false when there is none, and the stream is over. */
+  #begin (channel: Channel, peerId: string, addr: string | undefined): boolean {
+    try {
+      this.#greetings.begin(channel, peerId)
+      return true
+    } catch (err) {
+      this.#fail(channel, peerId, addr, err)
+      return false
+    }
+  }
+
+  #fail (channel: Channel, peerId: string, addr: string | undefined, err: unknown): void {
+    this.#parts.reputation.onFailure(peerId, addr, err)
+    channel.abort(err instanceof Error ? err : new Error('Handshake failed'))
   }
 }
 

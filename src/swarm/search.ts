@@ -1,5 +1,5 @@
 import { FULL_MESH_PEERS, GRAPH_DEGREE, PARALLEL_DIALS } from '../defaults.ts'
-import { isModelswarmError, ModelswarmError } from '../errors.ts'
+import { ModelswarmError } from '../errors.ts'
 import { Candidates } from './candidates.ts'
 import type { Candidate } from './candidates.ts'
 import type { Clock } from './ports.ts'
@@ -11,6 +11,8 @@ export interface SearchParts {
   swarm: Pick<Swarm, 'sessions'>
   /** Resolves when there is a session with the candidate; enters its peer id as soon as that is known. */
   dial: (candidate: Candidate) => Promise<void>
+  /** How long a peer is not to be dialled because of what it did. */
+  refusedForMs: (peerId: string) => number
   clock: Clock
   random: () => number
   signal: AbortSignal
@@ -39,9 +41,13 @@ export class Search {
     return (this.#candidates.get(peerId)?.addrs.length ?? 0) > 0
   }
 
+  /** True when one more candidate can be taken. */
+  get hasRoom (): boolean {
+    return this.#candidates.hasRoom
+  }
+
   onSessionEnd (session: Session, err: Error | undefined): void {
-    if (isModelswarmError(err, 'ERR_PROTOCOL', 'ERR_BAD_BLOCK', 'ERR_BAD_FRAME')) this.#candidates.ban(session.peerId)
-    else this.#candidates.lost(session.peerId, this.#parts.clock.now(), err?.message)
+    this.#candidates.lost(session.peerId, this.#parts.clock.now(), err?.message)
     this.#tick()
   }
 
@@ -71,6 +77,11 @@ export class Search {
     for (const candidate of this.#candidates.due(now, wanted)) {
       if (candidate.peerId !== undefined && sessions.has(candidate.peerId)) {
         this.#candidates.connected(candidate)
+        continue
+      }
+      const refusedForMs = candidate.peerId === undefined ? 0 : this.#parts.refusedForMs(candidate.peerId)
+      if (refusedForMs > 0) {
+        this.#candidates.postpone(candidate, now + refusedForMs)
         continue
       }
       candidate.state = 'dialling'

@@ -1,6 +1,6 @@
-import { ModelswarmError } from '../errors.ts'
-import { WIRE_LIMITS } from '../wire/limits.ts'
-import { ByeReason, Feature, Mode } from '../wire/protocol.ts'
+import { isModelswarmError, ModelswarmError } from '../errors.ts'
+import { ByeReason, Feature, Mode, modeOf } from '../wire/protocol.ts'
+import { Allowance } from './allowance.ts'
 import { BlockSender } from './block-sender.ts'
 import { byeError } from './bye-error.ts'
 import { Keepalive } from './keepalive.ts'
@@ -17,6 +17,8 @@ export interface SessionParts {
   isOutbound: boolean
   control: Channel
   clock: Clock
+  /** It is over; the error tells whose fault it was. */
+  onEnd?: (err: Error | undefined) => void
 }
 
 // States of a session, one for a peer and a root; Hello was exchanged before (reception.ts):
@@ -48,19 +50,21 @@ export class Session {
   #host: SessionHost | undefined
   #state: 'open' | 'attached' | 'ended' = 'open'
   readonly #said = new SaidHoldings()
+  readonly #allowance: Allowance
+  readonly #onEnd: (err: Error | undefined) => void
   readonly #keepalive: Keepalive
   readonly #pathDelay = new PathDelay()
   #granted = 0
   #grantedBefore = 0
   #closing: Promise<unknown> = Promise.resolve()
-  #unknownFrames = 0
-  #unaskedBlocks = 0
 
   constructor (parts: SessionParts) {
     this.peerId = parts.peerId
     this.isOutbound = parts.isOutbound
     this.#control = parts.control
     this.#clock = parts.clock
+    this.#onEnd = parts.onEnd ?? (() => {})
+    this.#allowance = new Allowance(parts.clock.now())
     this.#keepalive = new Keepalive({
       peerId: parts.peerId,
       clock: parts.clock,
@@ -85,7 +89,7 @@ export class Session {
 
   /** Their Hello was accepted. */
   onHello (hello: HelloMessage): void {
-    this.theirMode = toMode(hello.mode)
+    this.theirMode = modeOf(hello.mode)
     this.theirTree = hello.tree
     this.theyWantPeers = (hello.features & Feature.wantsPeers) !== 0
   }
@@ -112,7 +116,7 @@ export class Session {
     this.#host?.onWritable(this)
     return {
       onMessage: () => { this.fail('Peer sent a control message on the data stream') },
-      onBlockStart: block => { this.#onBlockStart(block) },
+      onBlockStart: block => this.#onBlockStart(block),
       onBlock: (block, payload) => {
         if (this.#state === 'ended') return
         if (block.sentMs !== undefined) this.#pathDelay.onBlock(block.sentMs, this.#clock.now())
@@ -123,7 +127,11 @@ export class Session {
         this.#keepalive.onHeard()
         this.#host?.onBytes(this, bytes)
       },
-      onEnd: err => { this.#end(err) }
+      onEnd: err => {
+        // The control stream is there yet to say so.
+        if (isModelswarmError(err, 'ERR_BAD_FRAME', 'ERR_PROTOCOL')) this.abort(err, ByeReason.protocolError)
+        else this.#end(err)
+      }
     }
   }
 
@@ -132,12 +140,13 @@ export class Session {
     const host = this.#host
     if (this.#state === 'ended' || host === undefined) return
     this.#keepalive.onHeard()
+    if (this.#isFlood(this.#allowance.onMessage(message, this.#clock.now()))) return
     switch (message.type) {
       case 'holdings': return this.#onHoldings(message, host)
       case 'have': return this.#onHave(message, host)
       case 'want': return host.onWant(this, message.upTo)
       case 'mode':
-        this.theirMode = toMode(message.mode)
+        this.theirMode = modeOf(message.mode)
         return host.onMode(this, Math.max(0, message.given - this.#grantedBefore))
       case 'request': return host.onRequest(this, message)
       case 'cancel': return host.onCancel(this, message.indexes)
@@ -152,7 +161,7 @@ export class Session {
 
   /** A frame of no known kind came, on either stream. */
   onUnknown (): void {
-    if (++this.#unknownFrames > WIRE_LIMITS.unknownFrames) this.fail('Peer sends messages of no known kind without end')
+    this.#isFlood(this.#allowance.onUnknown())
   }
 
   onControlEnd (err: Error | undefined): void {
@@ -172,7 +181,9 @@ export class Session {
   }
 
   send (message: Message): void {
-    if (this.#state !== 'ended') this.#control.send(message)
+    if (this.#state === 'ended') return
+    this.#allowance.onSent(message)
+    this.#control.send(message)
   }
 
   /** Announces blocks; with it goes how long what they sent us lately has queued on its way. */
@@ -216,15 +227,20 @@ export class Session {
     this.#end(err)
   }
 
-  #onBlockStart (block: BlockMessage): void {
+  #onBlockStart (block: BlockMessage): boolean {
     const host = this.#host
-    if (this.#state === 'ended') return
+    if (this.#state === 'ended') return false
     if (host === undefined) throw new ModelswarmError('ERR_PROTOCOL', 'Block before the session began')
-    if (host.onBlockStart(this, block)) return
-    // Crossings with a cancel are fine; a flood is not.
-    if (++this.#unaskedBlocks > WIRE_LIMITS.unaskedBlocks) {
-      throw new ModelswarmError('ERR_PROTOCOL', 'Peer sends blocks nobody asked for', { sourceId: this.peerId })
-    }
+    if (host.onBlockStart(this, block)) return true
+    this.#isFlood(this.#allowance.onUseless(block))
+    return false
+  }
+
+  /** Ends the session when something was too much. */
+  #isFlood (what: string | undefined): boolean {
+    if (what === undefined) return false
+    this.abort(new ModelswarmError('ERR_FLOOD', what, { sourceId: this.peerId }), ByeReason.protocolError)
+    return true
   }
 
   #onHoldings (message: HoldingsMessage, host: SessionHost): void {
@@ -254,12 +270,9 @@ export class Session {
     const data = this.#data
     this.#data = undefined
     data?.stop(err)
+    this.#onEnd(err)
     this.#host?.onEnd(this, err)
     // A word of farewell may be on its way: the control stream is closed, not reset.
     this.#closing = Promise.all([this.#control.close(), data?.close()])
   }
-}
-
-function toMode (mode: number): Mode {
-  return mode === Mode.choosing || mode === Mode.spare || mode === Mode.closed ? mode : Mode.open
 }

@@ -194,8 +194,12 @@ export class Swarm implements SessionHost {
   }
 
   onBlockStart (session: Session, block: BlockMessage): boolean {
-    if (block.cid !== undefined) return this.treeFetch.isWanted(block.cid)
-    return this.#downloader?.onBlockStart(session, block) ?? false
+    const isOfUse = block.cid === undefined
+      ? this.#downloader?.onBlockStart(session, block) ?? false
+      : this.treeFetch.isWanted(block.cid)
+    // What is skipped was received all the same.
+    if (!isOfUse) this.receivedBytes += block.payloadBytes
+    return isOfUse
   }
 
   onBlock (session: Session, block: BlockMessage, payload: Uint8Array): void {

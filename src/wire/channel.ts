@@ -71,7 +71,11 @@ class StreamChannel implements Channel {
         this.abort(err instanceof Error ? err : new Error('Frame refused'))
       }
     }
-    const onDrain = (): void => { this.#release() }
+    const onDrain = (): void => {
+      // The connection can take more, which is told to all its streams; whether this one's window is open shows when
+      // the stream has tried, in a microtask queued before this one. Else who does not read is sent without end.
+      queueMicrotask(() => { if (!stream.writableNeedsDrain) this.#release() })
+    }
     const end = (err: Error | undefined): void => {
       if (isOver) return
       isOver = true

@@ -1,13 +1,14 @@
 import { ModelswarmError } from '../errors.ts'
 import { decodeFrame } from './codec.ts'
+import { WIRE_LIMITS } from './limits.ts'
 import type { BlockMessage, Message } from './messages.ts'
 
 /** Where a frame reader hands what it read. All calls are synchronous and in order. */
 export interface FrameSink {
   /** A whole message other than a block. */
   onMessage: (message: Message) => void
-  /** The header of a block, before its payload: the place to refuse it by throwing. */
-  onBlockStart: (block: BlockMessage) => void
+  /** The header of a block, before its payload. False: the payload is of no use, it is skipped; throwing ends all. */
+  onBlockStart: (block: BlockMessage) => boolean
   /** A block and its payload: the buffer is handed over. */
   onBlock: (block: BlockMessage, payload: Uint8Array) => void
   /** A frame of a kind this version does not know; it was skipped. */
@@ -18,8 +19,10 @@ export interface FrameSink {
 //
 //   length ──varint complete──► header ──body complete──► length            (message, unknown)
 //                                  └────── block ───────► payload ──full──► length
+//                                  └── useless block ───► skipped ──over──► length
 
 const MAX_LENGTH_BYTES = 4
+const NOTHING = new Uint8Array(0)
 const newBytes = (bytes: number): Uint8Array => new Uint8Array(bytes)
 
 /**
@@ -29,14 +32,18 @@ const newBytes = (bytes: number): Uint8Array => new Uint8Array(bytes)
 export class FrameReader {
   readonly #sink: FrameSink
   readonly #allocate: (bytes: number) => Uint8Array
-  readonly #laterHeaderBytes: number
+  #laterHeaderBytes: number
   #maxHeaderBytes: number
-  #state: 'length' | 'header' | 'payload' = 'length'
+  #state: 'length' | 'header' | 'payload' | 'skipped' = 'length'
   #length = 0
   #lengthBytes = 0
-  #buffer: Uint8Array = new Uint8Array(0)
+  #buffer: Uint8Array = NOTHING
   #filled = 0
+  /** Bytes of the whole header or payload. */
+  #needed = 0
   #block: BlockMessage | undefined
+  /** Bytes of a skipped payload still to come. */
+  #left = 0
 
   /** The first header (Hello or Attach) may have `firstHeaderBytes`, the later ones `laterHeaderBytes`. */
   constructor (sink: FrameSink, firstHeaderBytes: number, laterHeaderBytes: number, allocate = newBytes) {
@@ -63,13 +70,18 @@ export class FrameReader {
         at = this.#readLength(chunk, at)
         continue
       }
-      const take = Math.min(this.#buffer.byteLength - this.#filled, chunk.byteLength - at)
-      if (this.#filled === 0 && take === this.#buffer.byteLength && this.#state === 'header') {
+      if (this.#state === 'skipped') {
+        at += this.#skip(chunk.byteLength - at)
+        continue
+      }
+      const take = Math.min(this.#needed - this.#filled, chunk.byteLength - at)
+      if (this.#filled === 0 && take === this.#needed && this.#state === 'header') {
         this.#endHeader(chunk.subarray(at, at + take))
       } else {
+        this.#makeRoom(this.#filled + take)
         this.#buffer.set(at === 0 && take === chunk.byteLength ? chunk : chunk.subarray(at, at + take), this.#filled)
         this.#filled += take
-        if (this.#filled === this.#buffer.byteLength) {
+        if (this.#filled === this.#needed) {
           if (this.#state === 'header') this.#endHeader(this.#buffer)
           else this.#endPayload()
         }
@@ -107,21 +119,29 @@ export class FrameReader {
       return
     }
     this.#state = 'header'
-    this.#buffer = new Uint8Array(length)
+    this.#needed = length
     this.#filled = 0
   }
 
   #endHeader (body: Uint8Array): void {
     const message = decodeFrame(body)
+    // Only Holdings is large, and comes once.
+    if (message?.type === 'holdings') this.#laterHeaderBytes = Math.min(this.#laterHeaderBytes, WIRE_LIMITS.messageBytes)
     this.#maxHeaderBytes = this.#laterHeaderBytes
     this.#state = 'length'
+    this.#buffer = NOTHING
     if (message === undefined) {
       this.#sink.onUnknown()
     } else if (message.type === 'block') {
-      this.#sink.onBlockStart(message)
+      if (!this.#sink.onBlockStart(message)) {
+        this.#left = message.payloadBytes
+        if (this.#left > 0) this.#state = 'skipped'
+        return
+      }
       this.#block = message
       this.#state = 'payload'
       this.#buffer = this.#allocate(message.payloadBytes)
+      this.#needed = message.payloadBytes
       this.#filled = 0
       if (message.payloadBytes === 0) this.#endPayload()
     } else {
@@ -129,11 +149,27 @@ export class FrameReader {
     }
   }
 
+  /** A large header that is announced costs memory only as it comes. */
+  #makeRoom (bytes: number): void {
+    if (bytes <= this.#buffer.byteLength) return
+    const larger = new Uint8Array(Math.min(this.#needed, Math.max(bytes, 2 * this.#buffer.byteLength)))
+    larger.set(this.#buffer)
+    this.#buffer = larger
+  }
+
+  /** How many of these bytes belong to the payload that is skipped. */
+  #skip (bytes: number): number {
+    const skipped = Math.min(this.#left, bytes)
+    this.#left -= skipped
+    if (this.#left === 0) this.#state = 'length'
+    return skipped
+  }
+
   #endPayload (): void {
     const block = this.#block
     const payload = this.#buffer
     this.#block = undefined
-    this.#buffer = new Uint8Array(0)
+    this.#buffer = NOTHING
     this.#state = 'length'
     if (block !== undefined) this.#sink.onBlock(block, payload)
   }

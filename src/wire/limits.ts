@@ -7,6 +7,8 @@ const MIB = 1024 * KIB
 export const WIRE_LIMITS = {
   /** Header of one frame. A Holdings of 16 M blocks with two bitfields is 4 MiB; everything else is far smaller. */
   frameHeaderBytes: 4 * MIB + 64 * KIB,
+  /** Header of a frame on the control stream after Holdings: 65,536 indexes are 320 KiB. */
+  messageBytes: 512 * KIB,
   /** Header of a frame on the data stream: only Attach and Block travel there. */
   dataHeaderBytes: KIB,
   /** Header of a frame before Hello was accepted. */
@@ -37,12 +39,37 @@ export const WIRE_LIMITS = {
   controlQueueBytes: 8 * MIB,
   /** Frames of unknown kind a peer may send in one session: a newer version sends some, a flood is cut. */
   unknownFrames: 1024,
+  /**
+   * Control messages of one session: so many at once, and so many a second on average. Asking for 64 KiB blocks one at
+   * a time at 4 Gbit/s is 7,600 a second; what piles up while we are busy for two seconds comes at once.
+   */
+  messageBurst: 16 * KIB,
+  messagesPerSec: 8192,
+  /** What makes us answer at once, by a Reject or a sign of life, and each peer record, counts as so many more. */
+  messagesPerAnswer: 16,
+  /** So many indexes or CIDs count as one message more: each is a look-up, and perhaps part of an answer. */
+  itemsPerMessage: 16,
   /** A peer has so long to say Hello, and to attach the data stream. */
   helloMs: 10_000,
-  /** Sessions waiting for their Hello at the same time, in all. */
+  /** Streams waiting for their Hello or Attach at the same time, in all, and of one peer. */
   pendingHellos: 256,
+  pendingHellosPerPeer: 64,
+  /** Streams a peer may open: so many at once, and so many a second on average. One who pulls 256 models opens 512. */
+  streamBurst: 1024,
+  streamsPerSec: 64,
   /** Control streams (models) one connection may hold. */
   streamsPerConnection: 256,
-  /** Blocks a peer may send that were not asked for before the session is ended: crossings with Cancel are few. */
-  unaskedBlocks: 1024
+  /** Connections one peer may hold: both sides dialling at once, on two addresses, make four. */
+  connectionsPerPeer: 8,
+  /** A connection without a session is closed after so long: peers hold one only for our protocol. */
+  idleConnectionMs: 60_000,
+  /**
+   * Blocks, and their bytes, that were neither asked for nor cancelled, before the session is ended: what is on its way
+   * when a pull ends is at most the credit (8 MiB).
+   */
+  unaskedBlocks: 1024,
+  unaskedBytes: 64 * MIB,
+  /** Peer records of one session that are looked at: so many at once, so many a second; others are skipped. */
+  recordBurst: 512,
+  recordsPerSec: 16
 } as const

@@ -16,6 +16,10 @@ export const Mode = {
 } as const
 export type Mode = typeof Mode[keyof typeof Mode]
 
+export function modeOf (value: number): Mode {
+  return value === Mode.choosing || value === Mode.spare || value === Mode.closed ? value : Mode.open
+}
+
 /** Why a request is not answered. Unknown values are read as `busy`. */
 export const RejectReason = {
   /** Not held here (any more). */
@@ -43,7 +47,9 @@ export const ByeReason = {
   /** The other side broke the protocol. */
   protocolError: 4,
   /** Blocks from the other side did not hash to their names. */
-  badBlocks: 5
+  badBlocks: 5,
+  /** The other side is refused for a while because of what it did before. */
+  refused: 6
 } as const
 export type ByeReason = typeof ByeReason[keyof typeof ByeReason]
 

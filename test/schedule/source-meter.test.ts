@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { CREDIT_QUEUE_MS, MAX_CREDIT_BYTES } from '../../src/defaults.ts'
+import { CREDIT_QUEUE_MS, LIFE_BYTES, MAX_CREDIT_BYTES } from '../../src/defaults.ts'
 import { SourceMeter } from '../../src/schedule/source-meter.ts'
 
 const BLOCK = 64 * 1024
@@ -97,5 +97,14 @@ describe('source meter', () => {
     expect(meter.lastBytesAt).toBe(1000)
     meter.onAsked(5000)
     expect(meter.lastBytesAt).toBe(1000)
+  })
+
+  it('takes a byte a second for silence', () => {
+    const meter = new SourceMeter()
+    meter.onAsked(1000)
+    for (let second = 1; second < 60; second++) expect(meter.onBytes(1000 + second * 1000, 1)).toBe(false)
+    expect(meter.lastBytesAt).toBe(1000)
+    expect(meter.onBytes(61_000, LIFE_BYTES)).toBe(true)
+    expect(meter.lastBytesAt).toBe(61_000)
   })
 })

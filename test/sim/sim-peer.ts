@@ -175,7 +175,7 @@ function join (us: SimPeer, them: SimPeer, isOutbound: boolean, ends: { control:
   us.swarm.join(session)
   ends.control.open({
     onMessage: message => { session.onMessage(message) },
-    onBlockStart: () => {},
+    onBlockStart: () => true,
     onBlock: () => {},
     onUnknown: () => {},
     onBytes: () => {},

@@ -76,11 +76,13 @@ describe('candidates', () => {
     expect([candidate.nextAt, candidate.failures, candidate.lastError]).toEqual([2000 + REDIAL_FIRST_MS, 0, 'gone'])
   })
 
-  it('are not dialled again once banned', () => {
+  it('are not dialled before the time they were put off to, and then again', () => {
     const candidates = new Candidates()
     candidates.add(found('a'))
-    candidates.ban('a')
-    expect(candidates.due(1e9, 10)).toEqual([])
+    const [candidate] = candidates.due(0, 10)
+    if (candidate === undefined) throw new Error('unreachable')
+    candidates.postpone(candidate, 5000)
+    expect([candidates.due(4999, 10).length, candidates.due(5000, 10).length]).toEqual([0, 1])
   })
 
   it('are bounded, hints apart', () => {

@@ -48,7 +48,7 @@ export class MemoryChannel implements Channel {
       },
       onBlockStart: block => {
         note(block)
-        sink.onBlockStart(block)
+        return sink.onBlockStart(block)
       }
     }, WIRE_LIMITS.helloBytes, WIRE_LIMITS.frameHeaderBytes)
     for (const act of this.#early.splice(0)) act()
@@ -58,7 +58,7 @@ export class MemoryChannel implements Channel {
   listen (own: Partial<ChannelSink> = {}): this {
     this.open({
       onMessage: () => {},
-      onBlockStart: () => {},
+      onBlockStart: () => true,
       onBlock: () => {},
       onUnknown: () => {},
       onBytes: () => {},

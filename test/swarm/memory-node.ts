@@ -6,6 +6,7 @@ import { BlockStates } from '../../src/schedule/block-states.ts'
 import { Scheduler } from '../../src/schedule/scheduler.ts'
 import { Downloader } from '../../src/swarm/downloader.ts'
 import { Reception } from '../../src/swarm/reception.ts'
+import { Reputation } from '../../src/swarm/reputation.ts'
 import { Swarm } from '../../src/swarm/swarm.ts'
 import { buildTree, hash, noise } from '../model/tree-fixtures.ts'
 import { seededRandom } from '../sim/virtual-clock.ts'
@@ -46,6 +47,9 @@ export class MemoryNode {
   readonly clock: VirtualClock
   readonly swarm: Swarm
   readonly reception: Reception
+  readonly reputation: Reputation
+  /** Peers that came to be refused, with the code of the offence. */
+  readonly refusals: Array<[peerId: string, code: string]> = []
   /** What a peer is told that finds no room here. */
   records: Uint8Array[] = []
   readonly model: MemoryModel
@@ -58,11 +62,16 @@ export class MemoryNode {
     this.model = model
     this.swarm = new Swarm(model.manifest.root, { clock, random: this.random, hash })
     this.swarm.events.onSessionEnd = (_session, err) => { this.ends.push(err) }
+    this.reputation = new Reputation({
+      now: () => clock.now(),
+      onRefused: (peerId, _ms, err) => { this.refusals.push([peerId, err.code]) }
+    })
     this.reception = new Reception({
       ourId: id,
       roots: () => [model.manifest.root],
       swarmOf: async () => this.swarm,
       recordsFor: async () => this.records,
+      reputation: this.reputation,
       clock
     })
   }

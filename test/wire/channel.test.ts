@@ -25,7 +25,10 @@ function open (own: { stream?: FakeStream, kind?: ChannelKind, sink?: Partial<Ch
   const ends: Array<Error | undefined> = []
   channel.open({
     onMessage: message => { events.push(message) },
-    onBlockStart: () => { events.push('start') },
+    onBlockStart: () => {
+      events.push('start')
+      return true
+    },
     onBlock: (_block, bytes) => { events.push([...bytes]) },
     onUnknown: () => { events.push('unknown') },
     onBytes: bytes => { events.push(bytes) },
@@ -88,6 +91,16 @@ describe('channel', () => {
     const waiting = [channel.drained(), channel.drained()]
     stream.drain()
     expect(await Promise.all(waiting)).toHaveLength(2)
+  })
+
+  it('is not drained when the connection is and the stream is not: its own window is shut', async () => {
+    const { stream, channel } = open({ stream: new FakeStream(1) })
+    channel.send(have)
+    const drained = channel.drained()
+    stream.dispatchEvent(new Event('drain'))
+    expect(await stateOf(drained)).toBe('waiting')
+    stream.drain()
+    expect(await stateOf(drained)).toBe('done')
   })
 
   it('is drained at once when the transport has room', async () => {

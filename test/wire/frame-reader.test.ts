@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { isModelswarmError } from '../../src/errors.ts'
 import { encodeFrame } from '../../src/wire/codec.ts'
 import { FrameReader } from '../../src/wire/frame-reader.ts'
+import { WIRE_LIMITS } from '../../src/wire/limits.ts'
 import { anyMessage } from './messages.ts'
 import type { Message } from '../../src/wire/messages.ts'
 
@@ -15,7 +16,10 @@ function recorder (): { seen: Seen[], sink: ConstructorParameters<typeof FrameRe
     seen,
     sink: {
       onMessage: message => { seen.push(message) },
-      onBlockStart: block => { seen.push(block) },
+      onBlockStart: block => {
+        seen.push(block)
+        return true
+      },
       onBlock: (_block, payload) => { seen.push({ payload }) },
       onUnknown: () => { seen.push('unknown') }
     }
@@ -157,5 +161,34 @@ describe('frame reader', () => {
       })
     expect(() => { reader.push(wire([block])) }).toThrow('refused by the test')
     expect(allocations).toBe(0)
+  })
+
+  it('skips the payload of a block of no use, with no buffer for it, however it is cut', () => {
+    const cuts = fc.array(fc.nat(10_000), { maxLength: 8 })
+    fc.assert(fc.property(fc.array(fc.boolean(), { minLength: 1, maxLength: 6 }), cuts, (uses, cut) => {
+      const { seen, sink } = recorder()
+      const left = [...uses]
+      let allocations = 0
+      const reader = new FrameReader({ ...sink, onBlockStart: () => left.shift() ?? false }, LIMIT, LIMIT, bytes => {
+        allocations++
+        return new Uint8Array(bytes)
+      })
+      for (const chunk of chunked(wire([...uses.flatMap(() => [block, have])]), cut)) reader.push(chunk)
+      expect(seen).toEqual(uses.flatMap(isOfUse => isOfUse ? [{ payload: payloadOf(block) }, have] : [have]))
+      expect(allocations).toBe(uses.filter(Boolean).length)
+      expect(reader.isBetweenFrames).toBe(true)
+    }))
+  })
+
+  it('takes one large frame, Holdings; after it headers are small', () => {
+    const bits = new Uint8Array(1024 * 1024)
+    const holdings: Message = { type: 'holdings', blocks: 8 * bits.byteLength, all: false, bits, unwanted: new Uint8Array(0) }
+    const { frameHeaderBytes, messageBytes } = WIRE_LIMITS
+    expect(read([encodeFrame(holdings), encodeFrame(have)], frameHeaderBytes, frameHeaderBytes)).toHaveLength(2)
+    const indexes = Array.from({ length: WIRE_LIMITS.indexes }, () => WIRE_LIMITS.blocks - 1)
+    const cids = Array.from({ length: WIRE_LIMITS.cids }, () => new Uint8Array(WIRE_LIMITS.cidBytes))
+    expect(encodeFrame({ type: 'reject', indexes, cids, reason: 0, retryAfterMs: 0 }).byteLength).toBeLessThan(messageBytes)
+    expect(() => read([encodeFrame(holdings), encodeFrame(holdings)], frameHeaderBytes, frameHeaderBytes))
+      .toThrow(`the limit here is ${messageBytes}`)
   })
 })

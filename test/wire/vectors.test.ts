@@ -17,7 +17,10 @@ function read (bytes: Uint8Array): Array<Message | 'unknown'> {
   const seen: Array<Message | 'unknown'> = []
   const sink = {
     onMessage: (message: Message) => { seen.push(message) },
-    onBlockStart: (block: Message) => { seen.push(block) },
+    onBlockStart: (block: Message) => {
+      seen.push(block)
+      return true
+    },
     onBlock: () => {},
     onUnknown: () => { seen.push('unknown') }
   }

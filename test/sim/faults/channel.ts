@@ -65,7 +65,7 @@ export class FaultChannel implements Channel {
       },
       onBlockStart: block => {
         onRead(block)
-        sink.onBlockStart(block)
+        return sink.onBlockStart(block)
       }
     }
     const later = kind === 'control' ? WIRE_LIMITS.frameHeaderBytes : WIRE_LIMITS.dataHeaderBytes

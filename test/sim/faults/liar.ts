@@ -107,7 +107,7 @@ export class Liar implements LineEnd {
   }
 
   #sink (onMessage: (message: Message) => void, onEnd: () => void): ChannelSink {
-    return { onMessage, onBlockStart: () => {}, onBlock: () => {}, onUnknown: () => {}, onBytes: () => {}, onEnd }
+    return { onMessage, onBlockStart: () => true, onBlock: () => {}, onUnknown: () => {}, onBytes: () => {}, onEnd }
   }
 
   async #hello (talk: Talk): Promise<void> {

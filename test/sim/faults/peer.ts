@@ -9,6 +9,7 @@ import { PullWatch } from '../../../src/pull/watch.ts'
 import { BlockStates } from '../../../src/schedule/block-states.ts'
 import { Downloader } from '../../../src/swarm/downloader.ts'
 import { Reception } from '../../../src/swarm/reception.ts'
+import { Reputation } from '../../../src/swarm/reputation.ts'
 import { Search } from '../../../src/swarm/search.ts'
 import { Swarm } from '../../../src/swarm/swarm.ts'
 import { proofOf } from '../../swarm/instant-proof.ts'
@@ -65,8 +66,9 @@ export class PeerProcess implements LineEnd {
     const { root } = world.model.manifest
     this.swarm = new Swarm(root, { clock, random, hash: world.hash })
     this.mount = new Mount(machine.disk, clock, world.model, world.breaks)
+    const reputation = new Reputation({ now: () => clock.now() })
     this.#reception = new Reception({
-      ourId: this.id, roots: () => [root], swarmOf: async () => this.swarm, clock, prove: proofOf
+      ourId: this.id, roots: () => [root], swarmOf: async () => this.swarm, clock, prove: proofOf, reputation
     })
     this.#search = new Search({
       ourId: this.id,
@@ -74,7 +76,8 @@ export class PeerProcess implements LineEnd {
       dial: async candidate => { await this.#dial(candidate.peerId ?? candidate.key) },
       clock,
       random,
-      signal: this.#stopping.signal
+      signal: this.#stopping.signal,
+      refusedForMs: peerId => reputation.refusedForMs(peerId)
     })
     this.#introductions = new Introductions(this, this.#search, peerId => world.knows(peerId))
     this.swarm.events = {

@@ -1,0 +1,125 @@
+import { ADDRESS_SHARE, OFFENCE_HALF_LIFE_MS, REMEMBERED_OFFENDERS } from '../defaults.ts'
+import { ModelswarmError } from '../errors.ts'
+import { scopeOf } from './address-scope.ts'
+import type { ErrorCode } from '../errors.ts'
+
+/**
+ * What each offence weighs; who has a score of 1 or more is refused. Every one of these is proof: a peer that is slow,
+ * out of reach, leaves, or lacks what it said it has, does none of them, nor does a failure of ours. A tree that lies
+ * about sizes (ERR_BAD_TREE) is the root's, not the fault of who relays it.
+ */
+export const OFFENCE_WEIGHT: Partial<Record<ErrorCode, number>> = {
+  /** Bytes that do not hash to their name: Noise delivers what was sent, so it is a lie, or a disk that rots. */
+  ERR_BAD_BLOCK: 4,
+  /** A record in another peer's name: made for us, by nobody's mistake. */
+  ERR_BAD_RECORD: 4,
+  /** Broken software does this too, and is no more use than an attack until somebody mends it. */
+  ERR_BAD_FRAME: 2,
+  ERR_PROTOCOL: 2,
+  /** Past a limit on how much, which are far above what a peer needs. */
+  ERR_FLOOD: 2
+}
+
+const REFUSED_FROM = 1
+/** Below this a score is as good as none. */
+const FORGOTTEN_BELOW = 1 / 64
+
+interface Score {
+  value: number
+  at: number
+}
+
+export interface ReputationParts {
+  /** Milliseconds on a clock that never jumps. */
+  now: () => number
+  /** A peer is refused from now on, for so many ms if it does nothing more. */
+  onRefused?: (peerId: string, ms: number, err: ModelswarmError) => void
+}
+
+/**
+ * What peers and addresses have done to this node, all swarms together. A score halves every OFFENCE_HALF_LIFE_MS.
+ * Fresh keys cost nothing, so part of each offence is charged to the address: enough of them, and strangers from there
+ * are refused. Sessions that run, and peers that we dial, are judged by their id alone. Pure, bounded, not stored.
+ */
+export class Reputation {
+  readonly #parts: ReputationParts
+  readonly #peers = new Map<string, Score>()
+  readonly #places = new Map<string, Score>()
+
+  constructor (parts: ReputationParts) {
+    this.#parts = parts
+  }
+
+  /** A peer's session, stream or record ended with this error. Charged when it is an offence; anything else is not. */
+  onFailure (peerId: string, addr: string | undefined, err: unknown): void {
+    if (!(err instanceof ModelswarmError)) return
+    const weight = OFFENCE_WEIGHT[err.code]
+    if (weight === undefined) return
+    const wasRefused = this.refusedForMs(peerId) > 0
+    this.#charge(this.#peers, peerId, weight)
+    const place = placeOf(addr)
+    if (place !== undefined) this.#charge(this.#places, place, weight * ADDRESS_SHARE)
+    if (!wasRefused) this.#parts.onRefused?.(peerId, this.refusedForMs(peerId), err)
+  }
+
+  /** How long this peer is not dialled nor let in; 0 when it is welcome. */
+  refusedForMs (peerId: string): number {
+    const score = this.#scoreOf(this.#peers, peerId)
+    return score < REFUSED_FROM ? 0 : Math.max(1, Math.log2(score / REFUSED_FROM) * OFFENCE_HALF_LIFE_MS)
+  }
+
+  /** Whether a peer that came to us from this address is turned away. */
+  isRefused (peerId: string, addr: string | undefined): boolean {
+    return this.refusedForMs(peerId) > 0 || this.isRefusedPlace(addr)
+  }
+
+  /** Whether strangers from this address are turned away. */
+  isRefusedPlace (addr: string | undefined): boolean {
+    const place = placeOf(addr)
+    return place !== undefined && this.#scoreOf(this.#places, place) >= REFUSED_FROM
+  }
+
+  /** Peers and addresses remembered. */
+  get size (): number {
+    return this.#peers.size + this.#places.size
+  }
+
+  #scoreOf (scores: Map<string, Score>, key: string): number {
+    const score = scores.get(key)
+    return score === undefined ? 0 : score.value * 2 ** ((score.at - this.#parts.now()) / OFFENCE_HALF_LIFE_MS)
+  }
+
+  #charge (scores: Map<string, Score>, key: string, weight: number): void {
+    const value = this.#scoreOf(scores, key) + weight
+    // Put last: the first of a map is the one that has been quiet longest.
+    scores.delete(key)
+    scores.set(key, { value, at: this.#parts.now() })
+    for (const oldest of scores.keys()) {
+      if (scores.size <= REMEMBERED_OFFENDERS && this.#scoreOf(scores, oldest) >= FORGOTTEN_BELOW) break
+      scores.delete(oldest)
+    }
+  }
+}
+
+/**
+ * What is charged for an address: an IPv4 address, an IPv6 /64 (one customer's). Nothing on loopback, where every peer
+ * of this machine has the same address, nor behind a relay, whose address it is.
+ */
+function placeOf (addr: string | undefined): string | undefined {
+  if (addr === undefined || addr.includes('/p2p-circuit') || scopeOf(addr) === 'loopback') return undefined
+  const [, family, host = ''] = addr.split('/')
+  if (family === 'ip4') return host
+  return family === 'ip6' ? networkOf(host) : undefined
+}
+
+/** The first four groups of an IPv6 address, written out; of an IPv4 address in IPv6 clothes, that. */
+function networkOf (host: string): string {
+  const ip = host.toLowerCase()
+  if (ip.startsWith('::ffff:') && ip.includes('.')) return ip.slice(7)
+  const [before = '', after] = ip.split('::')
+  const head = before === '' ? [] : before.split(':')
+  const tail = after === undefined || after === '' ? [] : after.split(':')
+  const zeros = after === undefined ? 0 : Math.max(0, 8 - head.length - tail.length)
+  return [...head, ...Array.from({ length: zeros }, () => '0'), ...tail].slice(0, 4)
+    .map(group => Number.parseInt(group, 16).toString(16)).join(':')
+}
