@@ -104,6 +104,13 @@ export const KEEPALIVE_MS = 20_000
 export const SEND_AHEAD_BYTES = 2 * MIB
 export const SEND_BUDGET_BYTES = 16 * MIB
 
+/** What a peer may not have verified yet when it says that our bytes were wrong: its credit and what is in sockets. */
+export const SENT_LATELY_BYTES = 16 * MIB
+/** A block that a peer found wrong is read and hashed again at most this often, whoever complains. */
+export const RECHECK_AGAIN_MS = 60_000
+/** A running node looks this often whether another process changed what is known of its models: eight bytes read. */
+export const RECORDS_LOOK_MS = 1000
+
 /** Peers whose sockets may be full at once before others wait their turn, and how long one of them counts. */
 export const UPLOAD_SLOTS = 4
 export const SLOT_MS = 500

@@ -47,5 +47,7 @@ export function isBelieved (recorded: HeldFile, found: FoundFile, recordedAtMs: 
   // it.
   if (found.complete && recorded.identity.mtimeNs === found.identity.mtimeNs) return true
   if (found.identity.sizeBytes <= REREAD_BYTES) return false
+  // Before the record: the clock was set back since, and says nothing about who wrote when.
+  if (found.identity.ctimeNs < recorded.identity.ctimeNs) return false
   return Number(found.identity.ctimeNs / 1_000_000n) <= recordedAtMs + KILL_SLACK_MS
 }

@@ -5,6 +5,7 @@ import { BlockSender } from './block-sender.ts'
 import { byeError } from './bye-error.ts'
 import { Keepalive } from './keepalive.ts'
 import { SaidHoldings } from './said-holdings.ts'
+import { SentLately } from './sent-lately.ts'
 import type { Clock } from './ports.ts'
 import type { SessionHost } from './session-host.ts'
 import type { Bitfield } from '../model/bitfield.ts'
@@ -39,6 +40,9 @@ export class Session {
   theirHoldings: Bitfield | undefined
   /** What they will never want. */
   theirUnwanted: Bitfield | undefined
+  /** Why they ended the session, when they said so. */
+  theirBye: number | undefined
+  readonly sentLately = new SentLately()
   readonly #control: Channel
   readonly #clock: Clock
   #data: BlockSender | undefined
@@ -136,7 +140,9 @@ export class Session {
       case 'reject': return host.onReject(this, message)
       case 'peers': return host.onPeers(this, message.records)
       case 'alive': return this.#onAlive(message.answer, host)
-      case 'bye': return this.#end(byeError(message.reason, this.peerId))
+      case 'bye':
+        this.theirBye = message.reason
+        return this.#end(byeError(message.reason, this.peerId))
       case 'hello': case 'attach': case 'block':
         this.fail(`Peer sent ${message.type} in the middle of a session`)
     }
@@ -180,6 +186,7 @@ export class Session {
 
   /** Hands a block or tree node to the data stream; allowed while isWritable. The payload is handed over. */
   sendBlock (block: { index: number, cid?: Uint8Array }, payload: Uint8Array): void {
+    if (block.cid === undefined) this.sentLately.add(block.index, payload.byteLength)
     this.#data?.send(block, payload)
   }
 
