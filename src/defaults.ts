@@ -43,6 +43,8 @@ export const CHECKPOINT_INTERVAL_MS = 30_000
 export const PROGRESS_INTERVAL_MS = 250
 /** A pull gives up after so long without a verified byte. */
 export const GIVE_UP_SECONDS = 60
+/** After so long without a verified byte a pull says what it waits for. */
+export const WAIT_NOTE_MS = 3000
 /** Free space kept beyond the model when checking for room before the first byte. */
 export const SPARE_DISK_BYTES = 64 * MIB
 

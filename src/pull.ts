@@ -10,12 +10,14 @@ import { gaveUp } from './pull/gave-up.ts'
 import { PullRecord } from './pull/record.ts'
 import { PullStats } from './pull/stats.ts'
 import { fetchTree } from './pull/tree.ts'
+import { WaitNotes } from './pull/waiting.ts'
 import { PullWatch } from './pull/watch.ts'
 import { isBlock, readCopy } from './serve.ts'
 import type { PulledModel, PullOptions } from './api.ts'
 import type { PullDone } from './events.ts'
 import type { Target } from './files/open-target.ts'
 import type { Link } from './model/link.ts'
+import type { PullState } from './pull/sources.ts'
 import type { Manifest } from './model/manifest.ts'
 import type { ServeParts } from './serve.ts'
 import type { BlockAccess, SwarmParts } from './swarm/ports.ts'
@@ -47,15 +49,20 @@ export async function pull (link: Link, dir: string, parts: PullParts, options: 
   const emit = options.onProgress ?? (() => {})
   const tell = (): void => { if (target !== undefined) emit(progressOf(root, target, stats, swarm)) }
   const giveUpSeconds = options.giveUpSeconds ?? GIVE_UP_SECONDS
+  const note = (message: string): void => { emit({ type: 'note', root, message }) }
+  swarm.events.onNote = note
+  const state = (): PullState => ({ swarm, search, target })
+  const waitNotes = new WaitNotes({ state, giveUpMs: giveUpSeconds * 1000, note })
   const watch = new PullWatch({
     clock,
     giveUpMs: giveUpSeconds * 1000,
-    gaveUp: () => gaveUp(giveUpSeconds, { swarm, search, target }),
-    onLook: tell,
+    gaveUp: () => gaveUp(giveUpSeconds, state()),
+    onLook: quietMs => {
+      tell()
+      waitNotes.onLook(quietMs)
+    },
     signal: options.signal
   })
-  const note = (message: string): void => { emit({ type: 'note', root, message }) }
-  swarm.events.onNote = note
   let record: PullRecord | undefined
   try {
     emit({ type: 'started', root, addrs: parts.addrs })
