@@ -8,6 +8,7 @@ const SHOWN = 3
 
 /** What a trouble is called, and whether the source was reached at all; `other` is told as it was seen. */
 const TROUBLES: Record<Exclude<TroubleKind, 'other'>, { words: string, isReached: boolean }> = {
+  pending: { words: 'no answer yet', isReached: false },
   refused: { words: 'connection refused, nothing listens there', isReached: false },
   reset: { words: 'the connection was reset', isReached: false },
   noAnswer: { words: 'no answer', isReached: false },
@@ -40,7 +41,7 @@ function whyOf (at: PullState): string {
   const list = listOf([...connected.map(connectedWords), ...tried.map(triedWords)])
   if (connected.length > 0) return `${whyOfConnected(connected)} ${list}`
   if (tried.length === 0) {
-    return at.search.tried > 0 ? 'no peer answered' : 'no address of a peer is known; give one with --peer'
+    return 'no address of a peer is known; give one with --peer'
   }
   const reached = tried.filter(({ trouble }) => isReached(trouble)).length
   if (reached === tried.length) {

@@ -52,7 +52,12 @@ export class Search {
 
   /** Sources that were tried and are not connected, those that misbehaved included, the latest last. */
   report (): TriedSource[] {
-    return [...this.#tried].filter(([id]) => !this.#parts.swarm.sessions.has(id)).map(([, source]) => source)
+    const { sessions } = this.#parts.swarm
+    const isOver = (id: string): boolean => this.#tried.has(id) || sessions.has(id)
+    const pending = [...this.#candidates.all].filter(({ key, peerId, state }) => {
+      return state !== 'connected' && !isOver(key) && (peerId === undefined || !isOver(peerId))
+    }).map(({ key, addrs: [addr] }) => ({ name: addr ?? this.nameOf(key), trouble: { kind: 'pending', seen: '' } as const }))
+    return [...pending, ...[...this.#tried].filter(([id]) => !sessions.has(id)).map(([, source]) => source)]
   }
 
   /** What a peer is called where people read it: the address it was tried at, or the end of its id. */

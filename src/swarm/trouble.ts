@@ -3,7 +3,7 @@ import { isModelswarmError } from '../errors.ts'
 /** Why a source is not connected. The words for people are in pull/gave-up.ts. */
 export type TroubleKind =
   // not reached
-  | 'refused' | 'reset' | 'noAnswer' | 'noRoute' | 'noName' | 'closedAtOnce' | 'undialable'
+  | 'pending' | 'refused' | 'reset' | 'noAnswer' | 'noRoute' | 'noName' | 'closedAtOnce' | 'undialable'
   // reached, but nothing to be had
   | 'otherPeer' | 'notModelswarm' | 'otherVersion' | 'unknownRoot' | 'full'
   // had been connected

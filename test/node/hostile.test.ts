@@ -2,16 +2,13 @@
 import { multiaddr } from '@multiformats/multiaddr'
 import { CID } from 'multiformats/cid'
 import { describe, expect, it } from 'vitest'
-import { clock, hash } from '../../src/node/ports.ts'
-import { Bitfield } from '../../src/model/bitfield.ts'
 import { proofOf } from '../../src/swarm/proof.ts'
-import { Reception } from '../../src/swarm/reception.ts'
-import { Swarm } from '../../src/swarm/swarm.ts'
 import { streamChannel } from '../../src/wire/channel.ts'
 import { encodeFrame } from '../../src/wire/codec.ts'
 import { CONTROL_PROTOCOL, DATA_PROTOCOL } from '../../src/wire/protocol.ts'
-import { buildTree, noise } from '../model/tree-fixtures.ts'
+import { noise } from '../model/tree-fixtures.ts'
 import { addrOf, eventually, printsOf, startNode, target, writeFiles } from './nodes.ts'
+import { playedSeeder } from './played-seeder.ts'
 import { rawLibp2p } from './raw-libp2p.ts'
 import type { Libp2p, Stream } from '@libp2p/interface'
 import type { Node, PullEvent } from '../../src/index.ts'
@@ -31,29 +28,6 @@ async function open (raw: Libp2p, node: Node, protocol: string): Promise<{ strea
 /** Sends as long as the stream takes it. */
 function pour (stream: Stream, bytes: Uint8Array, times: number): void {
   for (let i = 0; i < times && stream.writeStatus === 'writable'; i++) stream.send(bytes)
-}
-
-/** A peer that serves the model, but not its bytes: what it reads goes through `spoil`. */
-async function liar (spoil: (bytes: Uint8Array) => Uint8Array): Promise<string> {
-  const { manifest, store } = await buildTree(FILES)
-  const raw = await rawLibp2p()
-  const swarm = new Swarm(manifest.root, { clock, random: Math.random, hash })
-  const held = new Bitfield(manifest.blockCount)
-  held.fill()
-  swarm.setContent(manifest, held, {
-    read: async block => spoil(store.bytes(manifest.cid(block)).slice()),
-    getNode: cid => store.bytes(CID.decode(cid)).slice()
-  })
-  const ourId = raw.peerId.toString()
-  const roots = (): CID[] => [manifest.root]
-  const reception = new Reception({ ourId, roots, swarmOf: async () => swarm, clock })
-  await raw.handle(CONTROL_PROTOCOL, async (stream, connection) => {
-    await reception.acceptControl(streamChannel(stream, 'control'), connection.remotePeer.toString())
-  })
-  await raw.handle(DATA_PROTOCOL, (stream, connection) => {
-    reception.acceptData(streamChannel(stream, 'data'), connection.remotePeer.toString())
-  })
-  return String(raw.getMultiaddrs()[0])
 }
 
 describe('a node', () => {
@@ -114,7 +88,7 @@ describe('a node', () => {
     const publisher = await startNode()
     const dir = await writeFiles(FILES)
     const model = await publisher.publish(dir)
-    const bad = await liar(spoil)
+    const { addr: bad } = await playedSeeder(FILES, { read: spoil })
     const notes: string[] = []
     const puller = await startNode()
     const out = await target()
