@@ -111,7 +111,7 @@ describe.skipIf(!isBuilt)(FULL_DISK, () => {
     await fill(join(disk, 'filler'))
     seeder.holdAll()
     expect(await full.ended).toBe(1)
-    expect(full.stderr).toMatch(/^modelswarm: Cannot write [^\n]*: no space is left on the disk; free some space[^\n]*\n$/)
+    expect(full.stderr).toMatch(/^modelswarm: Cannot write [^\n]*: no space is left on the disk; free some[^\n]*\n$/)
     expect(full.lines.at(-1)?.event).toBe('stopped')
     await rm(join(disk, 'filler'))
     const again = new CliProcess(...args)
