@@ -5,6 +5,7 @@ import { Models } from './models.ts'
 import { Places } from './places.ts'
 import { TreeNodes } from './tree-nodes.ts'
 import type { FileIdentity } from '../files/file-identity.ts'
+import type { StateDatabase } from './database.ts'
 import type { HeldParts } from './held.ts'
 
 /** What this machine knows, in a state folder that any number of processes share. */
@@ -34,6 +35,15 @@ export interface Store {
  */
 export async function openStore (dir: string, parts: HeldParts = {}): Promise<Store> {
   const database = await openDatabase(dir)
+  try {
+    return storeOf(database, parts)
+  } catch (err) {
+    await database.close()
+    throw err
+  }
+}
+
+function storeOf (database: StateDatabase, parts: HeldParts): Store {
   const models = new Models(database)
   const places = new Places(database)
   const held = new Held(database, parts)
