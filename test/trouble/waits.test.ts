@@ -1,11 +1,14 @@
 // No pull waits for ever. With whatever peers: it advances, or says what it waits for, and ends after --give-up seconds
 // without a verified byte with one line that names what is missing and who was tried. What is there stays.
+import { existsSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { isModelswarmError } from '../../src/index.ts'
+import { tempFolder } from '../files/temp-folder.ts'
 import { noise } from '../model/tree-fixtures.ts'
+import { CliProcess, MAIN, numberIn } from '../node/cli-process.ts'
 import { playedSeeder } from '../node/played-seeder.ts'
-import { printsOf, startNode, target, writeFiles } from '../node/nodes.ts'
+import { LOOPBACK, printsOf, startNode, target, writeFiles } from '../node/nodes.ts'
 import type { Server, Socket } from 'node:net'
 import type { Node, PulledModel } from '../../src/index.ts'
 import type { PlayedSeeder } from '../node/played-seeder.ts'
@@ -13,6 +16,7 @@ import type { PlayedSeeder } from '../node/played-seeder.ts'
 /** 40 blocks of 64 KiB. */
 const BLOCKS = 40
 const BYTES = BLOCKS * 65_536
+const isBuilt = existsSync(MAIN)
 const FILES = { 'w.bin': noise(1, BYTES) }
 
 interface Attempt {
@@ -129,6 +133,28 @@ describe('a pull', () => {
     expect(cutAt.size).toBe(0)
     expect(wire.connections()).toBeGreaterThanOrEqual(4)
     expect(await printsOf(out)).toEqual(await printsOf(await writeFiles(FILES)))
+  })
+})
+
+const COMMAND = isBuilt ? 'the command line' : 'the command line (skipped: dist is not built; npm run build)'
+
+describe.skipIf(!isBuilt)(COMMAND, () => {
+  it('says what a pull waits for, ends with one line and exit 1, and goes on the next time', async () => {
+    const half = await playedSeeder(FILES, { isHeld: block => block % 2 === 0 })
+    const [out, state] = [await target(), await tempFolder()]
+    const args = ['pull', half.root, '--out', out, '--peer', half.addr, '--listen', LOOPBACK, '--no-mdns', '--linger', '0',
+      '--state', state, '--give-up', '1']
+    const first = new CliProcess(...args)
+    expect(await first.ended).toBe(1)
+    const line = /^modelswarm: Gave up after 1 s[^\n]*: 20 of 40 blocks are missing; [^\n]*: has none of them\)\n$/
+    expect(first.stderr).toMatch(line)
+    const waiting = 'Waiting for 20 of 40 blocks: nobody connected has any of them'
+    expect(first.lines.filter(({ event }) => event === 'note')).toEqual([{ event: 'note', message: waiting }])
+    expect(first.lines.at(-1)?.event).toBe('stopped')
+    half.holdAll()
+    const second = new CliProcess(...args)
+    expect(await second.ended).toBe(0)
+    expect(numberIn(await second.event('done'), 'held')).toBe(BYTES / 2)
   })
 })
 
