@@ -126,6 +126,9 @@ export class Discovery {
       return await connection.newStream(protocol, { signal, maxOutboundStreams: WIRE_LIMITS.streamsPerConnection })
     } catch (err) {
       if (timeout.signal.aborted) connection.abort(err instanceof Error ? err : new Error('No stream could be opened'))
+      if (err instanceof Error && err.name === 'UnsupportedProtocolError') {
+        throw new ModelswarmError('ERR_VERSION', 'Peer does not speak this version of modelswarm', { cause: err })
+      }
       throw err
     } finally {
       cancelTimer()

@@ -40,8 +40,6 @@ export class Session {
   theirHoldings: Bitfield | undefined
   /** What they will never want. */
   theirUnwanted: Bitfield | undefined
-  /** Why they ended the session, when they said so. */
-  theirBye: number | undefined
   readonly sentLately = new SentLately()
   readonly #control: Channel
   readonly #clock: Clock
@@ -126,6 +124,8 @@ export class Session {
   /** For the control channel's sink: one message after Hello. */
   onMessage (message: Message): void {
     const host = this.#host
+    // The end of the data stream may overtake it.
+    if (message.type === 'bye') host?.onBye(this, message.reason)
     if (this.#state === 'ended' || host === undefined) return
     this.#keepalive.onHeard()
     switch (message.type) {
@@ -140,9 +140,7 @@ export class Session {
       case 'reject': return host.onReject(this, message)
       case 'peers': return host.onPeers(this, message.records)
       case 'alive': return this.#onAlive(message.answer, host)
-      case 'bye':
-        this.theirBye = message.reason
-        return this.#end(byeError(message.reason, this.peerId))
+      case 'bye': return this.#end(byeError(message.reason, this.peerId))
       case 'hello': case 'attach': case 'block':
         this.fail(`Peer sent ${message.type} in the middle of a session`)
     }

@@ -242,10 +242,13 @@ export class Swarm implements SessionHost {
     this.#content?.uploader.pump()
   }
 
+  onBye (session: Session, reason: number): void {
+    if (reason === ByeReason.badBlocks) this.#doubts?.add(session.sentLately.blocks)
+  }
+
   onEnd (session: Session, err: Error | undefined): void {
     if (this.sessions.get(session.peerId) === session) this.sessions.delete(session.peerId)
     this.unreadableAt.delete(session.peerId)
-    if (session.theirBye === ByeReason.badBlocks) this.#doubts?.add(session.sentLately.blocks)
     this.#content?.leave(session)
     this.#downloader?.leave(session)
     this.treeFetch.onLeave(session)

@@ -52,9 +52,9 @@ export function troubleOf (err: unknown): Trouble {
 
 function kindOf (err: unknown): TroubleKind | undefined {
   if (err === undefined) return 'lost'
-  if (err instanceof Error && err.name === 'UnsupportedProtocolError') return 'otherVersion'
   if (!isModelswarmError(err)) return undefined
   switch (err.code) {
+    case 'ERR_VERSION': return 'otherVersion'
     case 'ERR_NOT_HELD': return 'unknownRoot'
     case 'ERR_BAD_BLOCK': return 'wrongBytes'
     case 'ERR_PROTOCOL': case 'ERR_BAD_FRAME': return 'brokeProtocol'

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { NO_FILE } from '../../src/files/file-identity.ts'
 import { tempFolder } from '../files/temp-folder.ts'
+import { eventually } from '../node/nodes.ts'
 import { tempStore } from './temp-store.ts'
 import type { ModelRecord } from '../../src/store/models.ts'
 
@@ -40,12 +41,12 @@ describe('Models', () => {
     const seen = new Set([ours.models.revision])
     const isNew = (): boolean => seen.size < seen.add(ours.models.revision).size
     await theirs.models.put(record('r1', '/b', 2))
-    expect(isNew()).toBe(true)
+    await eventually(isNew, 'it is seen')
     await theirs.models.setIdentity(NO_FILE, file => file.absolute === '/b/w/é.bin')
-    expect(isNew()).toBe(true)
+    await eventually(isNew, 'it is seen')
     expect(ours.models.get('r1')[0]?.files[0]?.identity).toEqual(NO_FILE)
     await theirs.models.delete('r1')
-    expect(isNew()).toBe(true)
+    await eventually(isNew, 'it is seen')
     expect(isNew()).toBe(false)
   })
 

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { RECHECK_AGAIN_MS, SENT_LATELY_BYTES } from '../../src/defaults.ts'
 import { ModelswarmError } from '../../src/errors.ts'
 import { Doubts } from '../../src/swarm/doubts.ts'
@@ -8,6 +8,8 @@ import { Bitfield } from '../../src/model/bitfield.ts'
 import { VirtualClock } from '../sim/virtual-clock.ts'
 import { MemoryNode, memoryModel, pass } from './memory-node.ts'
 import { Puppet } from './puppet.ts'
+
+vi.mock('../../src/swarm/proof.ts', async () => await import('./instant-proof.ts'))
 
 interface Doubted {
   doubts: Doubts

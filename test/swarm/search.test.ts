@@ -12,7 +12,7 @@ describe('the trouble with a source', () => {
     [new Error('connect ECONNREFUSED 127.0.0.1:1'), 'refused'],
     [new AggregateError([new Error('connect ENETUNREACH')], 'All dials failed'), 'noRoute'],
     [new Error('The operation was aborted due to timeout'), 'noAnswer'],
-    [Object.assign(new Error('x'), { name: 'UnsupportedProtocolError' }), 'otherVersion'],
+    [new ModelswarmError('ERR_VERSION', 'x'), 'otherVersion'],
     [byeError(ByeReason.unknownRoot, 'x'), 'unknownRoot'],
     [byeError(ByeReason.full, 'x'), 'full'],
     [byeError(ByeReason.stopping, 'x'), 'lost'],

@@ -166,7 +166,7 @@ describe('a published file', () => {
     const out = await target()
     const onProgress = (event: PullEvent): void => { if (event.type === 'note') notes.push(event.message) }
     const puller = await startNode()
-    const pull = puller.pull(rotten.root, out, { peers: [addrOf(rotten.node)], giveUpSeconds: 4, onProgress })
+    const pull = puller.pull(rotten.root, out, { peers: [addrOf(rotten.node)], giveUpSeconds: 30, onProgress })
     const isWaiting = /^Waiting for \d+ of \d+ blocks: nobody connected has any of them$/
     await eventually(() => notes.some(note => isWaiting.test(note)), 'it waits')
     await changeByte(rotten.file, 500_000, true)

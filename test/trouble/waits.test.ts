@@ -149,7 +149,7 @@ describe.skipIf(!isBuilt)(COMMAND, () => {
     const line = /^modelswarm: Gave up after 1 s[^\n]*: 20 of 40 blocks are missing; [^\n]*: has none of them\)\n$/
     expect(first.stderr).toMatch(line)
     const waiting = 'Waiting for 20 of 40 blocks: nobody connected has any of them'
-    expect(first.lines.filter(({ event }) => event === 'note')).toEqual([{ event: 'note', message: waiting }])
+    expect(first.lines).toContainEqual({ event: 'note', message: waiting })
     expect(first.lines.at(-1)?.event).toBe('stopped')
     half.holdAll()
     const second = new CliProcess(...args)
