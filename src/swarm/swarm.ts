@@ -107,7 +107,14 @@ export class Swarm implements SessionHost {
     this.#doubts = new Doubts({
       clock: this.#parts.clock,
       isHeld: block => held.has(block),
-      recheck: async block => await this.#access?.recheck?.(block) ?? true,
+      recheck: async block => {
+        try {
+          return await this.#access?.recheck?.(block) ?? true
+        } catch (err) {
+          this.events.onUnreadable?.(block, err)
+          throw err
+        }
+      },
       onLost: block => { content.lose(block) }
     })
     for (const session of this.sessions.values()) {
