@@ -149,7 +149,7 @@ export interface ModelSummary {
   /** File or folder its files lie in. */
   readonly path: string
   readonly bytes: number
-  /** Bytes held, verified when they were written or indexed, of files that still have the size and time of then. */
+  /** Bytes held, verified when written or indexed, of files that are still the same: size, times and inode. */
   readonly heldBytes: number
   readonly origin: 'published' | 'pulled'
 }

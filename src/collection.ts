@@ -1,7 +1,7 @@
 import { CID } from 'multiformats/cid'
 import { isModelswarmError, ModelswarmError } from './errors.ts'
 import { checkFile } from './files/check-file.ts'
-import { identityOf, sameIdentity } from './files/file-identity.ts'
+import { isStill, sameIdentity } from './files/file-identity.ts'
 import { absolutePath } from './files/paths.ts'
 import { FileReaders } from './files/reader.ts'
 import { inspect } from './inspect.ts'
@@ -84,16 +84,14 @@ class StoreCollection implements Collection {
     let goodBytes = 0
     const onBlock = (sizeBytes: number): void => { options.onProgress?.({ bytes: bytes += sizeBytes, total }) }
     for (const record of records) {
-      const files: ModelRecordFile[] = []
       for (const file of record.files) {
         const checked = await this.#check(manifest, file, { onBlock, signal: options.signal })
         goodBytes += checked.goodBytes
         if (checked.identity === undefined) {
           bad.push({ path: records.length === 1 ? file.path : file.absolute, blocks: checked.badBlocks })
         }
-        files.push(await this.#believe(manifest, file, checked.identity))
+        await this.#believe(manifest, file, checked.identity)
       }
-      if (files.some((file, i) => file !== record.files[i])) await this.#store.models.put({ ...record, files })
     }
     return { root: manifest.root.toString(), bytes: total, goodBytes, bad }
   }
@@ -147,22 +145,19 @@ class StoreCollection implements Collection {
 
   /**
    * A file that turned out bad is neither served nor copied from until it is published or pulled again, or found good
-   * here; one that is good with other times or another inode is indexed as it is now.
+   * here; one that is good with other times or another inode is indexed as it is now. Running nodes follow.
    */
-  async #believe (
-    manifest: Manifest, file: ModelRecordFile, identity: FileIdentity | undefined
-  ): Promise<ModelRecordFile> {
+  async #believe (manifest: Manifest, file: ModelRecordFile, identity: FileIdentity | undefined): Promise<void> {
     const { absolute } = file
-    if (identity === undefined) {
-      await this.#store.places.dropPath(absolute)
-      return { ...file, identity: NO_FILE }
-    }
-    if (sameIdentity(identity, file.identity)) return file
+    if (identity === undefined) return await this.#store.disbelieve(absolute, file.identity)
+    if (sameIdentity(identity, file.identity)) return
     const inModel = fileIn(manifest, file.path)
-    if (inModel === undefined) return { ...file, identity }
-    const { digests, sizes } = manifest.blocksOf(inModel)
-    await this.#store.places.replaceFile({ path: absolute, identity, leaf: inModel.leaf }, digests, sizes)
-    return { ...file, identity }
+    if (inModel !== undefined) {
+      const { digests, sizes } = manifest.blocksOf(inModel)
+      await this.#store.places.replaceFile({ path: absolute, identity, leaf: inModel.leaf }, digests, sizes)
+    }
+    const root = manifest.root.toString()
+    await this.#store.models.setIdentity(identity, (one, of) => of === root && one.absolute === absolute)
   }
 
   /** A root with all its copies here, or the one copy at a path; undefined for a path that nothing is recorded of. */
@@ -194,32 +189,18 @@ export function asRoot (text: string): CID | undefined {
   }
 }
 
-/** An identity that no file has. */
-const NO_FILE: FileIdentity = { sizeBytes: 0, mtimeNs: -1n, ctimeNs: -1n, inode: 0n }
-
 function bytesOf (record: ModelRecord, manifest: Manifest): number {
   const sizes = new Map(manifest.files.map(file => [file.path, file.sizeBytes]))
   return record.files.reduce((sum, file) => sum + (sizes.get(file.path) ?? 0), 0)
 }
 
-/** Bytes of the files that are still there with the size and time they were indexed with; nothing is read. */
+/** Bytes of the files that are still there as they were indexed; nothing is read. */
 async function heldBytesOf (record: ModelRecord): Promise<number> {
   let bytes = 0
   for (const { absolute, identity } of record.files) {
-    if (await looksUnchanged(absolute, identity)) bytes += identity.sizeBytes
+    if (await isStill(absolute, identity)) bytes += identity.sizeBytes
   }
   return Math.min(bytes, record.heldBytes)
-}
-
-async function looksUnchanged (path: string, expected: FileIdentity): Promise<boolean> {
-  try {
-    const { sizeBytes, mtimeNs } = await identityOf(path)
-    return sizeBytes === expected.sizeBytes && mtimeNs === expected.mtimeNs
-  } catch (err) {
-    // Gone, or behind something that is not ours to enter: not held. A failing disk is told.
-    if (isModelswarmError(err, 'ERR_PATH_NOT_FOUND', 'ERR_PATH_PERMISSION', 'ERR_PATH_KIND')) return false
-    throw err
-  }
 }
 
 function fileIn (manifest: Manifest, path: string): ManifestFile | undefined {

@@ -43,6 +43,8 @@ export const CHECKPOINT_INTERVAL_MS = 30_000
 export const PROGRESS_INTERVAL_MS = 250
 /** A pull gives up after so long without a verified byte. */
 export const GIVE_UP_SECONDS = 60
+/** After so long without a verified byte a pull says what it waits for. */
+export const WAIT_NOTE_MS = 3000
 /** Free space kept beyond the model when checking for room before the first byte. */
 export const SPARE_DISK_BYTES = 64 * MIB
 
@@ -132,6 +134,13 @@ export const LEAST_UPLOAD_WINDOW_BYTES = 384 * KIB
 export const MAX_UPLOAD_WINDOW_BYTES = 256 * MIB
 /** A block whose receiver says nothing for so long is taken to have arrived, or to be lost. */
 export const RECEIPT_MS = 3000
+
+/** What a peer may not have verified yet when it says that our bytes were wrong: its credit and what is in sockets. */
+export const SENT_LATELY_BYTES = 16 * MIB
+/** A block that a peer found wrong is read and hashed again at most this often, whoever complains. */
+export const RECHECK_AGAIN_MS = 60_000
+/** A running node looks this often whether another process changed what is known of its models: eight bytes read. */
+export const RECORDS_LOOK_MS = 1000
 
 // --- command line ---
 

@@ -4,19 +4,20 @@ import { ModelswarmError } from './errors.ts'
 import { checkSpace } from './files/disk-space.ts'
 import { openTarget } from './files/target.ts'
 import { Bitfield } from './model/bitfield.ts'
-import { verifyBlock } from './model/verify.ts'
 import { complete } from './pull/complete.ts'
 import { download } from './pull/download.ts'
 import { gaveUp } from './pull/gave-up.ts'
 import { PullRecord } from './pull/record.ts'
 import { PullStats } from './pull/stats.ts'
 import { fetchTree } from './pull/tree.ts'
+import { WaitNotes } from './pull/waiting.ts'
 import { PullWatch } from './pull/watch.ts'
-import { readCopy } from './serve.ts'
+import { isBlock, readCopy } from './serve.ts'
 import type { PulledModel, PullOptions } from './api.ts'
 import type { PullDone } from './events.ts'
 import type { Target } from './files/open-target.ts'
 import type { Link } from './model/link.ts'
+import type { PullState } from './pull/sources.ts'
 import type { Manifest } from './model/manifest.ts'
 import type { ServeParts } from './serve.ts'
 import type { BlockAccess, SwarmParts } from './swarm/ports.ts'
@@ -48,19 +49,25 @@ export async function pull (link: Link, dir: string, parts: PullParts, options: 
   const emit = options.onProgress ?? (() => {})
   const tell = (): void => { if (target !== undefined) emit(progressOf(root, target, stats, swarm)) }
   const giveUpSeconds = options.giveUpSeconds ?? GIVE_UP_SECONDS
+  const note = (message: string): void => { emit({ type: 'note', root, message }) }
+  swarm.events.onNote = note
+  const state = (): PullState => ({ swarm, search, target })
+  const waitNotes = new WaitNotes({ state, giveUpMs: giveUpSeconds * 1000, note })
   const watch = new PullWatch({
     clock,
     giveUpMs: giveUpSeconds * 1000,
-    gaveUp: () => gaveUp(giveUpSeconds, { swarm, search, target }),
-    onLook: tell,
+    gaveUp: () => gaveUp(giveUpSeconds, state()),
+    onLook: quietMs => {
+      tell()
+      waitNotes.onLook(quietMs)
+    },
     signal: options.signal
   })
-  swarm.events.onNote = message => { emit({ type: 'note', root, message }) }
   let record: PullRecord | undefined
   try {
     emit({ type: 'started', root, addrs: parts.addrs })
     if (search.tried === 0) {
-      emit({ type: 'note', root, message: 'No address of a peer is known yet: waiting to be found, or give one with --peer' })
+      note('No address of a peer is known yet: waiting to be found, or give one with --peer')
     }
     const manifest = await Promise.race([watch.failed, fetchTree(link.root, { ...parts, watch }, options.signal)])
     emit({ type: 'resolved', root, files: manifest.files.length, bytes: manifest.totalBytes, blocks: manifest.blockCount })
@@ -77,13 +84,14 @@ export async function pull (link: Link, dir: string, parts: PullParts, options: 
     record = new PullRecord({ store: parts.store, target, root, clock, onFailed: watch.fail })
     const access: BlockAccess = {
       read: target.read.bind(target),
-      getNode: cid => parts.store.nodes.getNode(CID.decode(cid))
+      getNode: cid => parts.store.nodes.getNode(CID.decode(cid)),
+      recheck: recheckOf(target, manifest, { parts, watch })
     }
     // A swarm that serves everything already goes on to do so, from where it lies.
     if (swarm.held === undefined) {
       swarm.setContent(manifest, copyOf(target.held), access, { unwanted: unwantedOf(target) })
     }
-    await Promise.race([watch.failed, copyLocal(target, manifest, { parts, stats, record, watch })])
+    await Promise.race([watch.failed, copyLocal(target, manifest, { parts, stats, record, watch, note })])
     await Promise.race([watch.failed, download(target, manifest, { ...parts, stats, record, watch })])
     const model = await complete(target, manifest, { parts, link, root })
     await record.end()
@@ -136,23 +144,40 @@ async function prepare (target: Target, manifest: Manifest, step: {
   await checkSpace(target.dir, target.totalBytes - target.heldBytes, SPARE_DISK_BYTES)
 }
 
-async function isBlock (manifest: Manifest, block: number, bytes: Uint8Array, { hash }: ServeParts): Promise<boolean> {
-  try {
-    await verifyBlock(manifest, block, bytes, { hash })
-    return true
-  } catch (err) {
-    if (err instanceof ModelswarmError && err.code === 'ERR_BAD_BLOCK') return false
-    throw err
+/** What the target gives is hashed again; if it is wrong somebody else wrote to the file, and the pull ends. */
+function recheckOf (
+  target: Target, manifest: Manifest, { parts, watch }: Pick<Step, 'parts' | 'watch'>
+): (block: number) => Promise<boolean> {
+  return async block => {
+    if (await isBlock(manifest, block, await target.read(block), parts)) return true
+    target.lose(block)
+    watch.fail(new ModelswarmError('ERR_FILE_CHANGED',
+      `Cannot go on in ${target.dir}: ${manifest.firstPlace(block).file.path} changed after it was written; ` +
+      'check the disk and what else writes there, and pull again', { path: target.dir }))
+    return false
   }
 }
 
-/** Blocks that lie in any indexed file of this machine are copied, never fetched. */
-async function copyLocal (target: Target, manifest: Manifest, { parts, stats, record, watch }: Step): Promise<void> {
+/**
+ * Blocks that lie in any indexed file of this machine are copied, never fetched: unless the disk there fails, which is
+ * said.
+ */
+async function copyLocal (
+  target: Target, manifest: Manifest, step: Step & { note: (message: string) => void }
+): Promise<void> {
+  const { parts, stats, record, watch, note } = step
+  const failing = new Set<string>()
+  const onFailed = (err: ModelswarmError): void => {
+    const { path } = err.details
+    if (err.code !== 'ERR_DISK' || path === undefined || failing.has(path)) return
+    failing.add(path)
+    note(`${err.message}; its blocks are fetched from peers instead`)
+  }
   for (const block of target.wanted.indexes()) {
     if (target.held.has(block)) continue
-    const bytes = await readCopy(manifest, block, parts)
-    if (bytes === undefined || !await isBlock(manifest, block, bytes, parts)) continue
-    if (!await target.write(block, bytes)) continue
+    const isGood = async (bytes: Uint8Array): Promise<boolean> => await isBlock(manifest, block, bytes, parts)
+    const bytes = await readCopy(manifest, block, { ...parts, isGood, onFailed })
+    if (bytes === undefined || !await target.write(block, bytes)) continue
     stats.from.local += target.fileBytes(block)
     watch.alive()
     parts.swarm.announce(block)

@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises'
+import { isModelswarmError } from '../errors.ts'
 import { onDisk } from './disk-error.ts'
 import type { BigIntStats } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
@@ -39,4 +40,22 @@ export async function identityOf (file: string | FileHandle): Promise<FileIdenti
 
 export function sameIdentity (a: FileIdentity, b: FileIdentity): boolean {
   return a.inode === b.inode && a.sizeBytes === b.sizeBytes && a.mtimeNs === b.mtimeNs && a.ctimeNs === b.ctimeNs
+}
+
+/** An identity that no file has: of a file whose bytes were found to be others than the model's. */
+export const NO_FILE: FileIdentity = { sizeBytes: 0, mtimeNs: -1n, ctimeNs: -1n, inode: 0n }
+
+/**
+ * True when the file at a path is still the one expected; nothing is read. False when it is gone, or behind something
+ * that is not ours to enter.
+ *
+ * @throws ModelswarmError ERR_DISK when the disk fails to say
+ */
+export async function isStill (path: string, expected: FileIdentity): Promise<boolean> {
+  try {
+    return sameIdentity(await identityOf(path), expected)
+  } catch (err) {
+    if (isModelswarmError(err, 'ERR_PATH_NOT_FOUND', 'ERR_PATH_PERMISSION', 'ERR_PATH_KIND')) return false
+    throw err
+  }
 }

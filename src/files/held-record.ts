@@ -37,15 +37,18 @@ const KILL_SLACK_MS = 5000
 /**
  * Whether a file found in the target is still the one recorded, so that its trusted blocks need not be read again.
  * A complete file, and a part file not written to since: when its identity is the same. A part file that a killed pull
- * was writing to: when it is large, has the same inode and nobody changed it later than the kill.
+ * was writing to: when it is large, has the same inode and nobody changed it later than the kill. A file that was only
+ * renamed since: likewise, whatever its size.
  */
 export function isBelieved (recorded: HeldFile, found: FoundFile, recordedAtMs: number): boolean {
   if (sameIdentity(recorded.identity, found.identity)) return true
   if (recorded.complete || recorded.identity.inode !== found.identity.inode) return false
   if (recorded.identity.sizeBytes !== found.identity.sizeBytes) return false
+  // Before the record: the clock was set back since, and says nothing about who wrote when.
+  const isSince = found.identity.ctimeNs >= recorded.identity.ctimeNs
+  if (!isSince || Number(found.identity.ctimeNs / 1_000_000n) > recordedAtMs + KILL_SLACK_MS) return false
   // Renamed to its final name after the record: the rename alone changes the ctime, and the bytes were synced before
   // it.
   if (found.complete && recorded.identity.mtimeNs === found.identity.mtimeNs) return true
-  if (found.identity.sizeBytes <= REREAD_BYTES) return false
-  return Number(found.identity.ctimeNs / 1_000_000n) <= recordedAtMs + KILL_SLACK_MS
+  return found.identity.sizeBytes > REREAD_BYTES
 }

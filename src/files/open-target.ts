@@ -144,6 +144,15 @@ export class OpenTarget implements Target {
     })
   }
 
+  /** A block turned out to be others' bytes: it is not held, so that the next pull fetches it again. */
+  lose (block: number): void {
+    if (!this.held.delete(block)) return
+    for (const { wanted, place } of this.#places(block)) {
+      this.#heldBytes -= place.sizeBytes
+      wanted.slotsMissing++
+    }
+  }
+
   /** Puts everything written on the disk; resolves to the blocks that were held when it was called: a checkpoint. */
   async sync (): Promise<Bitfield> {
     this.#finisher.check()

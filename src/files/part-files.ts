@@ -1,7 +1,7 @@
 import { constants } from 'node:fs'
-import { open, rename } from 'node:fs/promises'
-import { systemCode } from '../errors.ts'
-import { onDisk } from './disk-error.ts'
+import { lstat, open, rename } from 'node:fs/promises'
+import { ModelswarmError, systemCode } from '../errors.ts'
+import { onDisk, unlessAbsent } from './disk-error.ts'
 import { identityOf } from './file-identity.ts'
 import { HandleCache } from './handle-cache.ts'
 import { readExactly } from './reader.ts'
@@ -15,7 +15,7 @@ import type { FileHandle } from 'node:fs/promises'
 /** Part files kept open; a model of a thousand files is written to in any order. */
 const MAX_OPEN = 64
 /** Part files are never opened through a link: someone could have put one there to have us write elsewhere. */
-const FLAGS = constants.O_RDWR | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0)
+const FLAGS = constants.O_RDWR | (constants.O_NOFOLLOW ?? 0)
 
 /** The incomplete files of a target: made sparse at full size, written and read at any offset, synced. */
 export class PartFiles {
@@ -65,8 +65,19 @@ export class PartFiles {
     })
   }
 
+  /**
+   * The file as it is now, which must still be the one that was written to.
+   *
+   * @throws ModelswarmError ERR_FILE_CHANGED when it is gone or another has its name
+   */
   async identity (wanted: WantedFile): Promise<FileIdentity> {
-    return await this.#use(wanted, identityOf)
+    const path = wanted.partAbsolute
+    return await this.#use(wanted, async handle => {
+      const identity = await identityOf(handle)
+      const there = await onDisk('look at', path, async () => await unlessAbsent(async () => await lstat(path, { bigint: true })))
+      if (there?.ino !== identity.inode) throw replaced(wanted, there === undefined ? 'it is gone' : 'another file has its name')
+      return identity
+    })
   }
 
   /** Gives a complete and synced file its final name; resolves to its identity there. */
@@ -94,8 +105,16 @@ export class PartFiles {
   async #open (wanted: WantedFile): Promise<FileHandle> {
     await this.#folders.make(parentOf(wanted.file.path))
     const path = wanted.partAbsolute
-    const handle = await onDisk('write', path, async () => await open(path, FLAGS, 0o666))
+    // One that was begun is never made anew: what is held of it would be holes.
+    const isBegun = wanted.state === 'part'
+    const handle = await onDisk('write', path, async () => {
+      return await unlessAbsent(async () => await open(path, isBegun ? FLAGS : FLAGS | constants.O_CREAT, 0o666))
+    })
+    if (handle === undefined) throw replaced(wanted, 'it is gone')
     try {
+      const { inode } = await identityOf(handle)
+      if (wanted.partInode !== undefined && wanted.partInode !== inode) throw replaced(wanted, 'another file has its name')
+      wanted.partInode = inode
       await onDisk('write', path, async () => {
         // At full size from the start, sparse: every block has its final offset and the file never grows again.
         if ((await handle.stat()).size === wanted.file.sizeBytes) return
@@ -112,4 +131,9 @@ export class PartFiles {
     }
     return handle
   }
+}
+
+function replaced (wanted: WantedFile, seen: string): ModelswarmError {
+  return new ModelswarmError('ERR_FILE_CHANGED',
+    `Cannot complete ${wanted.absolute}: its part file was replaced meanwhile, ${seen}; pull again`, { path: wanted.partAbsolute })
 }

@@ -8,8 +8,11 @@ import type { FileHandle } from 'node:fs/promises'
 
 /** Files kept open for serving; well below the common limit of 1,024 per process. */
 const MAX_OPEN = 64
-/** How long a file is believed unchanged without looking: fstat per read would cost as much as a small read. */
-const RECHECK_MS = 1000
+/**
+ * How long a file is believed unchanged without looking: fstat per read would cost as much as a small read. Bytes
+ * changed in place can pass for so long; of a file deleted or replaced the old bytes, which are still the right ones.
+ */
+const RECHECK_MS = 100
 
 export interface FileReadersOptions {
   maxOpen?: number
@@ -37,8 +40,8 @@ export class FileReaders {
 
   /**
    * `length` bytes at `offset`, in a buffer of its own that is handed over. The file's identity is compared when it is
-   * opened and then at most once a second, so bytes changed in place can pass for so long: whoever receives them
-   * verifies them.
+   * opened and then at most ten times a second, so bytes changed in place can pass for so long: whoever receives them
+   * verifies them, and what he says has us hash them again (doubts.ts).
    *
    * @throws ModelswarmError ERR_FILE_CHANGED when the file is gone, shorter, or not the one expected;
    *   ERR_PATH_PERMISSION, ERR_DISK; ERR_STOPPED after close

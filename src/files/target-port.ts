@@ -46,6 +46,7 @@ export interface Target {
   verifyExisting: (options: VerifyExistingOptions) => Promise<Bitfield>
   write: (block: number, bytes: Uint8Array) => Promise<boolean>
   read: (block: number) => Promise<Uint8Array>
+  lose: (block: number) => void
   sync: () => Promise<Bitfield>
   files: () => Promise<HeldFile[]>
   finish: () => Promise<FinishedFile[]>

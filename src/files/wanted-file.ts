@@ -31,6 +31,8 @@ export interface WantedFile {
   final: { readonly identity: FileIdentity, readonly shared: boolean } | undefined
   /** The part file as last looked at. */
   part: FileIdentity | undefined
+  /** Of the part file since it was first opened here. */
+  partInode: bigint | undefined
   /** Slots whose block is not held. */
   slotsMissing: number
   /** Writes that have returned, and how many of them are on the disk for sure: fdatasync began after them. */
@@ -56,6 +58,7 @@ export async function lookAtFile (file: ManifestFile, dir: string, folders: Safe
     state: 'absent',
     final: undefined,
     part: undefined,
+    partInode: undefined,
     slotsMissing: file.slotCount,
     writes: 0,
     writesSynced: 0,

@@ -5,6 +5,7 @@ import { generateKey, peerIdOf, startLibp2p } from './libp2p.ts'
 import { hashWorkers } from './hash-workers.ts'
 import { clock, hash } from './ports.ts'
 import { NodeSwarms } from './swarms.ts'
+import { notHere } from '../serve.ts'
 import { takeIdentity } from '../store/identity.ts'
 import { openStore } from '../store/open-store.ts'
 import { Discovery } from '../swarm/discovery.ts'
@@ -121,9 +122,11 @@ async function wire (
     }
     return swarm
   }
-  const swarms = new NodeSwarms({ ...rest, hash, newSwarm, discovery })
+  const swarms = new NodeSwarms({ ...rest, hash, newSwarm, discovery, clock, onNote: options.onNote })
   late.swarms = swarms
-  const parts: NodeParts = { ...rest, options, hash, clock, random, libp2p, discovery, swarms, stopping, newSwarm }
+  const parts: NodeParts = {
+    ...rest, onNote: options.onNote, options, hash, clock, random, libp2p, discovery, swarms, stopping, newSwarm
+  }
   await handleProtocols(libp2p, reception, closers)
   const onIdentify = (event: CustomEvent<{ peerId: PeerId }>): void => {
     discovery.onIdentified(event.detail.peerId.toString())
@@ -148,15 +151,16 @@ async function wire (
   return parts
 }
 
-/** Says once of each file that it cannot be given to anybody any more. */
+/** Says once of each file and reason that it cannot be given to anybody any more. */
 function unreadableNotes (onNote: (message: string) => void): (block: number, err: unknown) => void {
   const told = new Set<string>()
   return (_block, err) => {
-    if (!isModelswarmError(err) || err.details.path === undefined || told.has(err.details.path)) return
+    if (!isModelswarmError(err) || err.details.path === undefined) return
     const { path } = err.details
-    told.add(path)
-    const hasChanged = err.code === 'ERR_FILE_CHANGED'
-    onNote(hasChanged ? `${path} changed since it was published or pulled: nobody gets it from here; share it again` : err.message)
+    const message = err.code === 'ERR_FILE_CHANGED' ? notHere(path) : err.message
+    if (told.has(message)) return
+    told.add(message)
+    onNote(message)
   }
 }
 

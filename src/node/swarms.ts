@@ -1,12 +1,15 @@
 import { CID } from 'multiformats/cid'
+import { RECORDS_LOOK_MS } from '../defaults.ts'
 import { ModelswarmError } from '../errors.ts'
 import { heldBlocks, knownManifest, recordAccess } from '../serve.ts'
 import type { ServeParts } from '../serve.ts'
 import type { Discovery } from '../swarm/discovery.ts'
+import type { Clock } from '../swarm/ports.ts'
 import type { Swarm } from '../swarm/swarm.ts'
 
 export interface NodeSwarmsParts extends ServeParts {
   newSwarm: (root: CID) => Swarm
+  clock: Clock
   discovery: Discovery
 }
 
@@ -16,11 +19,18 @@ export class NodeSwarms {
   readonly #parts: NodeSwarmsParts
   readonly #loading = new Set<Promise<void>>()
   readonly #pulling = new Set<string>()
+  /** What each swarm was told of the files of its model, and the revision of the records then. */
+  readonly #told = new WeakMap<Swarm, string>()
+  #revision: string
+  #cancelLook: () => void = () => {}
+  #isStopped = false
   /** Payload sent by swarms that are no more. */
   #sentBefore = 0
 
   constructor (parts: NodeSwarmsParts) {
     this.#parts = parts
+    this.#revision = parts.store.models.revision
+    this.#armLook()
   }
 
   /** Payload of blocks and tree handed to sockets so far. */
@@ -65,6 +75,7 @@ export class NodeSwarms {
     const older = this.get(root)
     const swarm = this.#parts.newSwarm(root)
     prepare(swarm)
+    this.#told.set(swarm, this.#factsOf(swarm.root))
     this.#swarms.set(root.toString(), swarm)
     if (older !== undefined) await this.#retire(older)
     return swarm
@@ -95,13 +106,50 @@ export class NodeSwarms {
   async endPull (swarm: Swarm, isComplete: boolean): Promise<void> {
     this.#pulling.delete(swarm.root.toString())
     this.#parts.discovery.stopSearch(swarm)
+    if (isComplete) this.#told.set(swarm, this.#factsOf(swarm.root))
     if (isComplete || swarm.held?.isFull === true) return
     await this.#drop(swarm)
   }
 
   async stop (): Promise<void> {
+    this.#isStopped = true
+    this.#cancelLook()
     await Promise.all([...this.#swarms.values()].map(async swarm => { await swarm.stop() }))
     await Promise.all(this.#loading)
+  }
+
+  #armLook (): void {
+    this.#cancelLook = this.#parts.clock.setTimer(RECORDS_LOOK_MS, () => {
+      const looking = this.#followRecords().catch((err: unknown) => {
+        this.#parts.onNote?.(`Cannot look at the models on this machine: ${err instanceof Error ? err.message : 'it failed'}`)
+      }).finally(() => {
+        this.#loading.delete(looking)
+        if (!this.#isStopped) this.#armLook()
+      })
+      this.#loading.add(looking)
+    })
+  }
+
+  /** What other processes found or did to the files of our models: rotten files are not offered, good ones again. */
+  async #followRecords (): Promise<void> {
+    const { revision } = this.#parts.store.models
+    if (revision === this.#revision) return
+    this.#revision = revision
+    for (const [root, swarm] of this.#swarms) {
+      const records = this.#parts.store.models.get(root)
+      const facts = this.#factsOf(swarm.root)
+      if (swarm.manifest === undefined || records.length === 0 || this.#told.get(swarm) === facts) continue
+      const held = await heldBlocks(swarm.manifest, records, this.#parts)
+      if (this.#swarms.get(root) !== swarm || this.#pulling.has(root)) continue
+      this.#told.set(swarm, facts)
+      swarm.setHeld(held)
+    }
+  }
+
+  /** Which files of a model are believed, and as what: changes when `verify` or a pull finds something new. */
+  #factsOf (root: CID): string {
+    const files = this.#parts.store.models.get(root.toString()).flatMap(record => record.files)
+    return files.map(({ absolute, identity }) => [absolute, ...Object.values(identity)].join()).join('\n')
   }
 
   async #retire (swarm: Swarm): Promise<void> {
@@ -120,8 +168,11 @@ export class NodeSwarms {
     const records = parts.store.models.get(swarm.root.toString())
     const manifest = await knownManifest(swarm.root, parts)
     if (manifest === undefined) return await this.#drop(swarm)
-    const held = await heldBlocks(manifest, records)
+    const facts = this.#factsOf(swarm.root)
+    const held = await heldBlocks(manifest, records, parts)
     // A pull or a publication may have taken its place meanwhile.
-    if (this.get(swarm.root) === swarm) swarm.setContent(manifest, held, recordAccess(manifest, records, parts))
+    if (this.get(swarm.root) !== swarm) return
+    this.#told.set(swarm, facts)
+    swarm.setContent(manifest, held, recordAccess(manifest, records, parts))
   }
 }

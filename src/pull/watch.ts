@@ -1,14 +1,19 @@
 import type { Clock } from '../swarm/ports.ts'
 
 const LOOK_MS = 250
+/**
+ * What one look may add to the silence: a process that was stopped, or a machine that slept, has not waited meanwhile,
+ * and gets its time to connect again.
+ */
+const MAX_LOOK_MS = 2000
 
 export interface PullWatchParts {
   clock: Clock
   giveUpMs: number
   /** What to reject with when the time is over. */
   gaveUp: () => Error
-  /** Called at every look, four times a second: the place to tell progress. */
-  onLook: () => void
+  /** Called at every look, four times a second, with the time waited: the place to tell progress. */
+  onLook: (quietMs: number) => void
   signal?: AbortSignal | undefined
 }
 
@@ -21,7 +26,9 @@ export class PullWatch {
   readonly failed: Promise<never>
   readonly #reject: (err: unknown) => void
   readonly #parts: PullWatchParts
-  #aliveAt: number
+  /** Waited since the last verified byte, and when that was last added to. */
+  #quietMs = 0
+  #lookedAt: number
   #isOver = false
   #cancelTimer: () => void = () => {}
 
@@ -31,7 +38,7 @@ export class PullWatch {
     this.#reject = reject
     promise.catch(() => { /* whoever races it sees it; nobody may be racing any more */ })
     this.#parts = parts
-    this.#aliveAt = parts.clock.now()
+    this.#lookedAt = parts.clock.now()
     parts.signal?.addEventListener('abort', this.#onAbort)
     if (parts.signal?.aborted === true) this.#onAbort()
     this.#arm()
@@ -39,7 +46,8 @@ export class PullWatch {
 
   /** A verified byte has come. */
   alive (): void {
-    this.#aliveAt = this.#parts.clock.now()
+    this.#quietMs = 0
+    this.#lookedAt = this.#parts.clock.now()
   }
 
   fail = (err: unknown): void => {
@@ -59,8 +67,11 @@ export class PullWatch {
   #arm (): void {
     if (this.#isOver) return
     this.#cancelTimer = this.#parts.clock.setTimer(LOOK_MS, () => {
-      this.#parts.onLook()
-      if (this.#parts.clock.now() - this.#aliveAt > this.#parts.giveUpMs) this.#reject(this.#parts.gaveUp())
+      const now = this.#parts.clock.now()
+      this.#quietMs += Math.min(now - this.#lookedAt, MAX_LOOK_MS)
+      this.#lookedAt = now
+      this.#parts.onLook(this.#quietMs)
+      if (this.#quietMs > this.#parts.giveUpMs) this.#reject(this.#parts.gaveUp())
       this.#arm()
     })
   }

@@ -6,7 +6,7 @@ import { onDisk, unlessAbsent } from '../files/disk-error.ts'
 import { checkSpace } from '../files/disk-space.ts'
 import { makeFolders } from '../files/make-folders.ts'
 import { checkDatabaseFile } from './database-file.ts'
-import { damaged, databaseError } from './state-error.ts'
+import { damaged, databaseError, readError } from './state-error.ts'
 import type { Database, RootDatabase } from 'lmdb'
 
 /** Format of everything below the state folder. A higher number is another program's: refused and left alone. */
@@ -19,7 +19,8 @@ const LOCK_ROOM_BYTES = 1024 * 1024
  * Bytes to bytes, sorted by key. Reads see what is committed. `put` and `remove` only queue a write, inside `together`
  * or `exclusively`, whose promise tells how it went; keys are copied, values kept until then.
  */
-export interface Table extends Pick<Database<Uint8Array, Uint8Array>, 'get' | 'getRange' | 'doesExist'> {
+export interface Table extends Pick<Database<Uint8Array, Uint8Array>, 'get' | 'doesExist'> {
+  getRange: (range: { start?: Uint8Array, end?: Uint8Array }) => Iterable<{ key: Uint8Array, value: Uint8Array }>
   put: (key: Uint8Array, value: Uint8Array) => void
   remove: (key: Uint8Array) => void
 }
@@ -37,13 +38,29 @@ export class StateDatabase {
   }
 
   table (name: string): Table {
-    const table = this.#root.openDB({ name, encoding: 'binary', keyEncoding: 'binary' })
+    const table = this.#reading(() => this.#root.openDB({ name, encoding: 'binary', keyEncoding: 'binary' }))
     return {
-      get: table.get.bind(table),
-      getRange: table.getRange.bind(table),
-      doesExist: table.doesExist.bind(table),
+      get: key => this.#reading(() => table.get(key)),
+      getRange: range => this.#iterating(table.getRange(range)),
+      doesExist: key => this.#reading(() => table.doesExist(key)),
       put: (key, value) => { this.#queued(table.put(key, value)) },
       remove: key => { this.#queued(table.remove(key)) }
+    }
+  }
+
+  #reading<T> (act: () => T): T {
+    try {
+      return act()
+    } catch (err) {
+      throw readError(err, this.#dir)
+    }
+  }
+
+  * #iterating<T> (range: Iterable<T>): Generator<T> {
+    try {
+      yield * range
+    } catch (err) {
+      throw readError(err, this.#dir)
     }
   }
 

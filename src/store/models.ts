@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { keyOf } from './keys.ts'
 import { storedIdentity, StoredObject, toStored } from './stored-json.ts'
 import type { StateDatabase, Table } from './database.ts'
@@ -30,14 +31,26 @@ export interface ModelRecord {
   readonly createdAtMs: number
 }
 
+const REVISION = new Uint8Array(1)
+
 /** The models that this state folder knows: one record for each root and path. */
 export class Models {
   readonly #database: StateDatabase
   readonly #table: Table
+  readonly #revisions: Table
 
   constructor (database: StateDatabase) {
     this.#database = database
     this.#table = database.table('models')
+    this.#revisions = database.table('revisions')
+  }
+
+  /**
+   * Changes whenever any process changes a record: how a running node learns cheaply what `verify`, `pull` or `rm`
+   * found and did meanwhile. A read of eight bytes.
+   */
+  get revision (): string {
+    return Buffer.from(this.#revisions.get(REVISION) ?? REVISION).toString('hex')
   }
 
   /** All records, oldest first. */
@@ -60,20 +73,48 @@ export class Models {
 
   /** Adds a record or replaces the one of the same root and path. */
   async put (record: ModelRecord): Promise<void> {
-    const stored = toStored({
-      ...record,
-      files: record.files.map(({ path, absolute, identity }) => ({ path, absolute, ...storedIdentity(identity) }))
+    await this.#database.together(() => {
+      this.#table.put(keyFor(record), encode(record))
+      this.#revise()
     })
-    await this.#database.together(() => { this.#table.put(keyOf(keyOf(record.root), keyOf(record.path)), stored) })
+  }
+
+  /** The files of all records that `isIt` finds are believed with this identity from now on. */
+  async setIdentity (identity: FileIdentity, isIt: (file: ModelRecordFile, root: string) => boolean): Promise<void> {
+    await this.#database.exclusively(() => {
+      for (const record of this.list()) {
+        const files = record.files.map(file => isIt(file, record.root) ? { ...file, identity } : file)
+        const isChanged = files.some((file, i) => file !== record.files[i])
+        if (isChanged) this.#table.put(keyFor(record), encode({ ...record, files }))
+      }
+      this.#revise()
+    })
   }
 
   /** Deletes the record of a root at one path, or at all. */
   async delete (root: string, path?: string): Promise<void> {
     const paths = path === undefined ? this.get(root).map(record => record.path) : [path]
     await this.#database.together(() => {
-      for (const one of paths) this.#table.remove(keyOf(keyOf(root), keyOf(one)))
+      for (const path of paths) this.#table.remove(keyFor({ root, path }))
+      this.#revise()
     })
   }
+
+  /** Inside a transaction. Random rather than counted: processes need not agree on an order. */
+  #revise (): void {
+    this.#revisions.put(REVISION, randomBytes(8))
+  }
+}
+
+function keyFor ({ root, path }: Pick<ModelRecord, 'root' | 'path'>): Uint8Array {
+  return keyOf(keyOf(root), keyOf(path))
+}
+
+function encode (record: ModelRecord): Uint8Array {
+  return toStored({
+    ...record,
+    files: record.files.map(({ path, absolute, identity }) => ({ path, absolute, ...storedIdentity(identity) }))
+  })
 }
 
 function decode (bytes: Uint8Array): ModelRecord {

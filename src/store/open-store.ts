@@ -1,8 +1,11 @@
+import { NO_FILE, sameIdentity } from '../files/file-identity.ts'
 import { openDatabase } from './database.ts'
 import { Held } from './held.ts'
 import { Models } from './models.ts'
 import { Places } from './places.ts'
 import { TreeNodes } from './tree-nodes.ts'
+import type { FileIdentity } from '../files/file-identity.ts'
+import type { StateDatabase } from './database.ts'
 import type { HeldParts } from './held.ts'
 
 /** What this machine knows, in a state folder that any number of processes share. */
@@ -15,6 +18,11 @@ export interface Store {
    * Forgets a root: its records, and the places of files that no other model has. Tree nodes stay: models share them.
    */
   forget: (root: string) => Promise<void>
+  /**
+   * The bytes of a file are not what was indexed with this identity: no model counts it as held, nothing is copied from
+   * it, and who publishes it reads it again. Until it is pulled or published again, or `verify` finds it good.
+   */
+  disbelieve: (absolute: string, identity: FileIdentity) => Promise<void>
   /** Waits for writes under way, then closes. Twice is fine. */
   close: () => Promise<void>
 }
@@ -27,6 +35,15 @@ export interface Store {
  */
 export async function openStore (dir: string, parts: HeldParts = {}): Promise<Store> {
   const database = await openDatabase(dir)
+  try {
+    return storeOf(database, parts)
+  } catch (err) {
+    await database.close()
+    throw err
+  }
+}
+
+function storeOf (database: StateDatabase, parts: HeldParts): Store {
   const models = new Models(database)
   const places = new Places(database)
   const held = new Held(database, parts)
@@ -41,6 +58,12 @@ export async function openStore (dir: string, parts: HeldParts = {}): Promise<St
       await held.forget(root)
       const kept = new Set(models.list().flatMap(record => record.files.map(file => file.absolute)))
       for (const { absolute } of files) if (!kept.has(absolute)) await places.dropPath(absolute)
+    },
+    disbelieve: async (absolute, identity) => {
+      for (const file of places.filesAt(absolute)) {
+        if (sameIdentity(file.identity, identity)) await places.dropFile(file.fileId)
+      }
+      await models.setIdentity(NO_FILE, file => file.absolute === absolute && sameIdentity(file.identity, identity))
     },
     close: async () => { await database.close() }
   }

@@ -20,6 +20,17 @@ const SYSTEM: Record<number, string> = {
 /** With less room than this, a failed write is taken for a full disk: LMDB reports a short write as EIO. */
 const FULL_BYTES = 64 * 1024
 
+/** Met while reading only when pages contradict each other: BAD_TXN, BAD_VALSIZE, PROBLEM. */
+const LMDB_CONFUSED = new Set([-30782, -30781, -30779])
+
+/** What LMDB threw while reading, as an error of ours; anything else comes back as it is. */
+export function readError (err: unknown, dir: string): unknown {
+  const number = err instanceof Error && 'code' in err && typeof err.code === 'number' ? err.code : undefined
+  if (number === undefined || !(err instanceof Error)) return err
+  if (LMDB_DAMAGED.has(number) || LMDB_CONFUSED.has(number)) return damaged(dir, err.message, err)
+  return diskError(Object.assign(new Error(err.message, { cause: err }), { code: SYSTEM[number] ?? 'EIO' }), 'use the state in', dir)
+}
+
 /** What LMDB threw, as an error of ours; anything else comes back as it is. */
 export async function databaseError (thrown: unknown, dir: string): Promise<unknown> {
   const err = await reasonOf(thrown)

@@ -1,5 +1,6 @@
 import { CID } from 'multiformats/cid'
 import { HAVE_BATCH_LEAST_MS, HAVE_BATCH_MOST_MS, HAVE_BATCH_MS_PER_PEER } from '../defaults.ts'
+import { isModelswarmError } from '../errors.ts'
 import { Mode } from '../wire/protocol.ts'
 import { Giver, receiverOf } from './giver.ts'
 import { Uploader } from './uploader.ts'
@@ -23,7 +24,7 @@ export interface ContentParts {
   unwanted?: Bitfield | undefined
   sessions: () => Iterable<Session>
   onSent: (bytes: number) => void
-  /** A block could not be read: it is not held any more. */
+  /** A block could not be read: unless the disk failed, it is not held any more. */
   onUnreadable: (block: number, err: unknown) => void
 }
 
@@ -63,7 +64,8 @@ export class Content {
       ...(this.#giver !== undefined && open !== undefined && { giver: this.#giver, open }),
       onNothingToGive: session => { this.#tellMode(session) },
       onUnreadable: (block, err) => {
-        held.delete(block)
+        // A disk that fails may recover: the block stays, and who asked for it asks again later.
+        if (!isModelswarmError(err, 'ERR_DISK')) held.delete(block)
         parts.onUnreadable(block, err)
       },
       onSent: parts.onSent
@@ -93,6 +95,15 @@ export class Content {
       this.#unannounced = []
       for (const session of this.#parts.sessions()) session.announce(indexes)
     })
+  }
+
+  /**
+   * A block is not here any more. Nobody is told: who asks for it is rejected as notHeld, and a new session begins with
+   * what is held then.
+   */
+  lose (block: number): void {
+    this.held.delete(block)
+    this.#giver?.drop(block)
   }
 
   /** A peer is there: it is told what we hold, before anything else about blocks. */

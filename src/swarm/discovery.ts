@@ -8,6 +8,7 @@ import { ByeReason, CONTROL_PROTOCOL, DATA_PROTOCOL } from '../wire/protocol.ts'
 import { isUsableFrom } from './address-scope.ts'
 import { Bucket } from './bucket.ts'
 import { Search } from './search.ts'
+import { SILENT } from './trouble.ts'
 import type { Candidate } from './candidates.ts'
 import type { Clock } from './ports.ts'
 import type { Reception } from './reception.ts'
@@ -15,7 +16,7 @@ import type { Reputation } from './reputation.ts'
 import type { Session } from './session.ts'
 import type { Swarm } from './swarm.ts'
 import type { Channel } from '../wire/channel.ts'
-import type { Connection, Libp2p, PeerId } from '@libp2p/interface'
+import type { Connection, Libp2p, PeerId, Stream } from '@libp2p/interface'
 
 export interface DiscoveryParts {
   libp2p: Libp2p
@@ -31,6 +32,8 @@ const SECOND_DIALLER_MS = 3000
 /** With fewer sessions than this, every peer that is dialled is asked for others. */
 const FEW_PEERS = 4
 const MAX_NEARBY = 256
+/** A peer that has not agreed on a protocol by then does not answer. */
+const OPEN_STREAM_MS = 10_000
 
 /** Finds and keeps the peers of swarms: dials hints, exchanges peers, dials again after losses. Speaks to libp2p. */
 export class Discovery {
@@ -109,8 +112,7 @@ export class Discovery {
       throw new ModelswarmError('ERR_PEER_LOST', 'refused for a while because of what it did before', { sourceId: peerId })
     }
     const open = async (protocol: string): Promise<Channel> => streamChannel(
-      await connection.newStream(protocol, { signal, maxOutboundStreams: WIRE_LIMITS.streamsPerConnection }),
-      protocol === CONTROL_PROTOCOL ? 'control' : 'data')
+      await this.#openStream(connection, protocol), protocol === CONTROL_PROTOCOL ? 'control' : 'data')
     await reception.open(swarm, peerId, {
       control: await open(CONTROL_PROTOCOL),
       openData: async () => await open(DATA_PROTOCOL),
@@ -118,6 +120,29 @@ export class Discovery {
       // One who has been told of a swarm need not be told of it by every member again.
       wantsPeers: candidate.isHint || swarm.sessions.size < FEW_PEERS
     })
+  }
+
+  /**
+   * libp2p waits for ever for a peer that does not answer when it is given a signal. A connection that opens no stream
+   * is dead, though the system may not say so for a quarter of an hour: the next dial makes a new one.
+   */
+  async #openStream (connection: Connection, protocol: string): Promise<Stream> {
+    const timeout = new AbortController()
+    const cancelTimer = this.#parts.clock.setTimer(OPEN_STREAM_MS, () => {
+      timeout.abort(new ModelswarmError('ERR_PEER_LOST', 'Peer does not answer', { received: SILENT }))
+    })
+    const signal = AbortSignal.any([this.#parts.signal, timeout.signal])
+    try {
+      return await connection.newStream(protocol, { signal, maxOutboundStreams: WIRE_LIMITS.streamsPerConnection })
+    } catch (err) {
+      if (timeout.signal.aborted) connection.abort(err instanceof Error ? err : new Error('No stream could be opened'))
+      if (err instanceof Error && err.name === 'UnsupportedProtocolError') {
+        throw new ModelswarmError('ERR_VERSION', 'Peer does not speak this version of modelswarm', { cause: err })
+      }
+      throw err
+    } finally {
+      cancelTimer()
+    }
   }
 
   #introduce (swarm: Swarm, session: Session): void {

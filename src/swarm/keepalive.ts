@@ -1,5 +1,6 @@
 import { KEEPALIVE_MS } from '../defaults.ts'
 import { ModelswarmError } from '../errors.ts'
+import { SILENT } from './trouble.ts'
 import type { Clock } from './ports.ts'
 
 export interface KeepaliveParts {
@@ -66,5 +67,6 @@ export class Keepalive {
 }
 
 function silence (quietMs: number, sourceId: string): ModelswarmError {
-  return new ModelswarmError('ERR_PEER_LOST', `Peer has been silent for ${Math.round(quietMs / 1000)} s`, { sourceId })
+  return new ModelswarmError('ERR_PEER_LOST', `Peer has been silent for ${Math.round(quietMs / 1000)} s`,
+    { sourceId, received: SILENT })
 }

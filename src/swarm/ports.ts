@@ -21,6 +21,11 @@ export interface BlockAccess {
   read: (block: number) => Promise<Uint8Array>
   /** A node of the tree by the bytes of its CID. */
   getNode: (cid: Uint8Array) => Uint8Array | undefined
+  /**
+   * A peer says that it got other bytes: reads and hashes the block wherever it lies, and gives up whatever shows
+   * others. Resolves to whether the block is still here.
+   */
+  recheck?: (block: number) => Promise<boolean>
 }
 
 /** Where a pull puts verified blocks; resolves after the write returned (I2). The buffer is handed over. */

@@ -1,10 +1,11 @@
 import { FULL_MESH_PEERS, GRAPH_DEGREE, PARALLEL_DIALS } from '../defaults.ts'
-import { ModelswarmError } from '../errors.ts'
 import { Candidates } from './candidates.ts'
+import { troubleOf } from './trouble.ts'
 import type { Candidate } from './candidates.ts'
 import type { Clock } from './ports.ts'
 import type { Session } from './session.ts'
 import type { Swarm } from './swarm.ts'
+import type { TriedSource } from './trouble.ts'
 
 export interface SearchParts {
   ourId: string
@@ -22,6 +23,8 @@ export interface SearchParts {
 export class Search {
   readonly #parts: SearchParts
   readonly #candidates = new Candidates()
+  /** What came of those that were tried, by peer id, or address where none is known. */
+  readonly #tried = new Map<string, TriedSource>()
   #dialling = 0
   #isStopped = false
   #cancelTimer: () => void = () => {}
@@ -47,15 +50,27 @@ export class Search {
   }
 
   onSessionEnd (session: Session, err: Error | undefined): void {
+    this.#note(session.peerId, this.nameOf(session.peerId), err)
     this.#candidates.lost(session.peerId, this.#parts.clock.now(), err?.message)
     this.#tick()
   }
 
-  /** What was tried and how it went, a line each: for the message of a pull that gave up. */
-  report (): string[] {
-    return [...this.#candidates.all].filter(one => one.lastError !== undefined && one.state !== 'connected')
-      .sort((a, b) => Number(b.isHint) - Number(a.isHint))
-      .map(one => `${one.addrs[0] ?? one.key}: ${one.lastError ?? ''}`)
+  /** Sources that were tried and are not connected, those that misbehaved included, the latest last. */
+  report (): TriedSource[] {
+    const { sessions } = this.#parts.swarm
+    const isOver = (id: string): boolean => this.#tried.has(id) || sessions.has(id)
+    const pending = [...this.#candidates.all].filter(({ key, peerId, state }) => {
+      return state !== 'connected' && !isOver(key) && (peerId === undefined || !isOver(peerId))
+    }).map(({ key, addrs: [addr] }) => ({ name: addr ?? this.nameOf(key), trouble: { kind: 'pending', seen: '' } as const }))
+    return [...pending, ...[...this.#tried].filter(([id]) => !sessions.has(id)).map(([, source]) => source)]
+  }
+
+  /** What a peer is called where people read it: the address it was tried at, or the end of its id. */
+  nameOf (peerId: string): string {
+    for (const { peerId: id, addrs: [addr] } of this.#candidates.all) {
+      if (id === peerId && addr !== undefined) return addr
+    }
+    return `peer ${peerId.slice(-8)}`
   }
 
   get tried (): number {
@@ -65,6 +80,12 @@ export class Search {
   stop (): void {
     this.#isStopped = true
     this.#cancelTimer()
+  }
+
+  #note (id: string, name: string, err: unknown): void {
+    this.#tried.delete(id)
+    this.#tried.set(id, { name, trouble: troubleOf(err) })
+    for (const [oldest] of this.#tried) if (this.#tried.size > MAX_TRIED) this.#tried.delete(oldest)
   }
 
   #tick (): void {
@@ -86,8 +107,14 @@ export class Search {
       }
       candidate.state = 'dialling'
       this.#dialling++
-      this.#parts.dial(candidate).then(() => { this.#candidates.connected(candidate) }).catch((err: unknown) => {
-        this.#candidates.failed(candidate, reasonOf(err), this.#parts.clock.now(), this.#parts.random)
+      this.#parts.dial(candidate).then(() => {
+        this.#candidates.connected(candidate)
+        this.#tried.delete(candidate.key)
+        if (candidate.peerId !== undefined) this.#tried.delete(candidate.peerId)
+      }).catch((err: unknown) => {
+        const id = candidate.peerId ?? candidate.key
+        this.#note(id, candidate.addrs[0] ?? this.nameOf(id), err)
+        this.#candidates.failed(candidate, troubleOf(err).kind, this.#parts.clock.now(), this.#parts.random)
       }).finally(() => {
         this.#dialling--
         this.#tick()
@@ -102,31 +129,7 @@ export class Search {
   }
 }
 
+/** Sources whose fate is remembered for the message of a pull that gave up. */
+const MAX_TRIED = 256
 const MIN_TICK_MS = 50
 const IDLE_TICK_MS = 2000
-
-/** What the system's words for a failed dial mean to people. */
-const REASONS: ReadonlyArray<readonly [string, string]> = [
-  ['ECONNREFUSED', 'connection refused, nothing listens there'],
-  ['ECONNRESET', 'the connection was reset'],
-  ['ETIMEDOUT', 'no answer'],
-  ['EHOSTUNREACH', 'no route to the host'],
-  ['ENETUNREACH', 'no route to the network'],
-  ['ENOTFOUND', 'the name does not resolve'],
-  ['does not match expected remote identity', 'another peer answers there'],
-  ['closed while reading 0/', 'the connection was closed at once'],
-  ['Unexpected EOF', 'something else than modelswarm answers there'],
-  ['no valid addresses', 'it cannot be dialled from here; TCP addresses can'],
-  ['timed out', 'no answer'],
-  ['The operation was aborted', 'no answer']
-]
-
-function reasonOf (err: unknown): string {
-  if (!(err instanceof Error)) return 'failed'
-  if (err.name === 'UnsupportedProtocolError') {
-    return new ModelswarmError('ERR_VERSION', 'the peer answers, but does not speak this version of modelswarm').message
-  }
-  if (err instanceof AggregateError && err.errors[0] instanceof Error) return reasonOf(err.errors[0])
-  for (const [code, words] of REASONS) if (err.message.includes(code)) return words
-  return err.message.split('\n')[0] ?? 'failed'
-}

@@ -21,6 +21,8 @@ export interface SessionHost {
   onRoundTrip: (session: Session, ms: number) => void
   /** The data stream can take more. */
   onWritable: (session: Session) => void
-  /** Called once, last. */
+  /** Why the peer ends the session; may come after onEnd. */
+  onBye: (session: Session, reason: number) => void
+  /** Called once. */
   onEnd: (session: Session, err: Error | undefined) => void
 }

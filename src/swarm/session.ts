@@ -6,6 +6,7 @@ import { byeError } from './bye-error.ts'
 import { Keepalive } from './keepalive.ts'
 import { PathDelay } from './path-delay.ts'
 import { SaidHoldings } from './said-holdings.ts'
+import { SentLately } from './sent-lately.ts'
 import type { Clock } from './ports.ts'
 import type { SessionHost } from './session-host.ts'
 import type { Bitfield } from '../model/bitfield.ts'
@@ -44,6 +45,7 @@ export class Session {
   roundTripMs: number | undefined
   /** What they will never want. */
   theirUnwanted: Bitfield | undefined
+  readonly sentLately = new SentLately()
   readonly #control: Channel
   readonly #clock: Clock
   #data: BlockSender | undefined
@@ -138,6 +140,8 @@ export class Session {
   /** For the control channel's sink: one message after Hello. */
   onMessage (message: Message): void {
     const host = this.#host
+    // The end of the data stream may overtake it.
+    if (message.type === 'bye') host?.onBye(this, message.reason)
     if (this.#state === 'ended' || host === undefined) return
     this.#keepalive.onHeard()
     if (this.#isFlood(this.#allowance.onMessage(message, this.#clock.now()))) return
@@ -204,6 +208,7 @@ export class Session {
 
   /** Hands a block or tree node to the data stream; allowed while isWritable. The payload is handed over. */
   sendBlock (block: { index: number, cid?: Uint8Array }, payload: Uint8Array): void {
+    if (block.cid === undefined) this.sentLately.add(block.index, payload.byteLength)
     this.#data?.send(block, payload)
   }
 

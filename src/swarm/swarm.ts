@@ -2,6 +2,7 @@ import { MAX_PEERS_PER_MODEL } from '../defaults.ts'
 import { ModelswarmError } from '../errors.ts'
 import { ByeReason, Mode, RejectReason } from '../wire/protocol.ts'
 import { Content } from './content.ts'
+import { Doubts } from './doubts.ts'
 import { TreeFetch } from './tree-fetch.ts'
 import type { Downloader } from './downloader.ts'
 import type { BlockAccess, SwarmParts } from './ports.ts'
@@ -40,6 +41,8 @@ export class Swarm implements SessionHost {
   readonly unreadableAt = new Set<string>()
   readonly #parts: SwarmParts
   #content: Content | undefined
+  #access: BlockAccess | undefined
+  #doubts: Doubts | undefined
   #downloader: Downloader | undefined
   #isStopped = false
 
@@ -100,6 +103,20 @@ export class Swarm implements SessionHost {
       onUnreadable: (block, err) => { this.events.onUnreadable?.(block, err) }
     })
     this.#content = content
+    this.#access = access
+    this.#doubts = new Doubts({
+      clock: this.#parts.clock,
+      isHeld: block => held.has(block),
+      recheck: async block => {
+        try {
+          return await this.#access?.recheck?.(block) ?? true
+        } catch (err) {
+          this.events.onUnreadable?.(block, err)
+          throw err
+        }
+      },
+      onLost: block => { content.lose(block) }
+    })
     for (const session of this.sessions.values()) {
       content.join(session)
       this.#readHoldings(session)
@@ -108,6 +125,7 @@ export class Swarm implements SessionHost {
 
   /** The same blocks are read from elsewhere from now on. */
   serveFrom (access: BlockAccess): void {
+    this.#access = access
     this.#content?.serveFrom(access)
   }
 
@@ -121,6 +139,17 @@ export class Swarm implements SessionHost {
   stopPulling (): void {
     this.#downloader?.stop()
     this.#downloader = undefined
+  }
+
+  /** What is held turned out to be this: what is new is announced, what is gone is not offered any more. */
+  setHeld (now: Bitfield): void {
+    const held = this.held
+    if (held === undefined) return
+    for (let block = 0; block < held.length; block++) {
+      if (now.has(block) === held.has(block)) continue
+      if (now.has(block)) this.announce(block)
+      else this.#content?.lose(block)
+    }
   }
 
   /** A block is stored: peers hear of it soon. */
@@ -144,6 +173,7 @@ export class Swarm implements SessionHost {
     if (this.#isStopped) return
     this.#isStopped = true
     this.stopPulling()
+    this.#doubts?.stop()
     this.#content?.stop()
     this.treeFetch.stop(new ModelswarmError('ERR_STOPPED', 'The node was stopped'))
     await Promise.all([...this.sessions.values()].map(async session => { await session.close(ByeReason.stopping) }))
@@ -224,6 +254,10 @@ export class Swarm implements SessionHost {
     this.#content?.uploader.pump()
   }
 
+  onBye (session: Session, reason: number): void {
+    if (reason === ByeReason.badBlocks) this.#doubts?.add(session.sentLately.blocks)
+  }
+
   onEnd (session: Session, err: Error | undefined): void {
     if (this.sessions.get(session.peerId) === session) this.sessions.delete(session.peerId)
     this.unreadableAt.delete(session.peerId)
@@ -235,6 +269,8 @@ export class Swarm implements SessionHost {
 
   /** A peer's bytes were wrong: it is no peer of ours any more. */
   onBadBlock (session: Session, err: Error): void {
+    // More of its blocks were on their way when the first wrong one was found.
+    if (session.isEnded) return
     this.events.onNote?.(`Peer ${session.peerId.slice(-8)} was dropped: ${err.message}`)
     session.abort(err, ByeReason.badBlocks)
   }

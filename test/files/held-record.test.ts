@@ -19,7 +19,9 @@ describe('isBelieved', () => {
   })
 
   it('believes a part file that was only renamed since', () => {
-    expect(isBelieved(part, { complete: true, identity: { ...identity, ctimeNs: 99n * SECOND } }, 10_000)).toBe(true)
+    expect(isBelieved(part, { complete: true, identity: { ...identity, ctimeNs: 11n * SECOND } }, 10_000)).toBe(true)
+    // written to later, with its mtime put back
+    expect(isBelieved(part, { complete: true, identity: { ...identity, ctimeNs: 99n * SECOND } }, 10_000)).toBe(false)
   })
 
   it('believes a part file written to since only when it is large and it was the killed pull that wrote', () => {
@@ -30,5 +32,7 @@ describe('isBelieved', () => {
     const bigPart = { ...part, identity: large }
     expect(isBelieved(bigPart, { complete: false, identity: later(large, 11n) }, 10_000)).toBe(true)
     expect(isBelieved(bigPart, { complete: false, identity: later(large, 16n) }, 10_000)).toBe(false)
+    // somebody set the clock back: nothing can be told by it
+    expect(isBelieved(bigPart, { complete: false, identity: later(large, 9n) }, 10_000)).toBe(false)
   })
 })

@@ -1,4 +1,4 @@
-import { appendFile, chmod, open, rm, truncate, utimes } from 'node:fs/promises'
+import { appendFile, chmod, open, rm, stat, truncate, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { openCollection } from '../../src/index.ts'
@@ -93,7 +93,15 @@ describe('verify', () => {
 })
 
 describe('list', () => {
-  it('counts as held only files that are still there with their size and time', async () => {
+  it('counts no file as held that was edited, also with its mtime put back', async () => {
+    const { file, collection } = await shared()
+    const { atime, mtime } = await stat(file)
+    await changeByte(file, 5)
+    await utimes(file, atime, mtime)
+    expect((await collection.list())[0]?.heldBytes).toBe(3)
+  })
+
+  it('counts as held only files that are still there as they were indexed', async () => {
     const { file, collection } = await shared()
     expect((await collection.list())[0]?.heldBytes).toBe(BYTES + 3)
     await utimes(file, new Date(0), new Date(0))

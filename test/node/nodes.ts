@@ -74,7 +74,7 @@ export async function eventually (isSo: () => boolean, what: string): Promise<vo
 
 /** Resolves when no reader believes an open file to be unchanged without looking (RECHECK_MS in files/reader.ts). */
 export async function forgotten (): Promise<void> {
-  await new Promise(resolve => { setTimeout(resolve, 1100) })
+  await new Promise(resolve => { setTimeout(resolve, 150) })
 }
 
 export function addrOf (node: Node): string {

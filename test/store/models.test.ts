@@ -1,4 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import { NO_FILE } from '../../src/files/file-identity.ts'
+import { tempFolder } from '../files/temp-folder.ts'
+import { eventually } from '../node/nodes.ts'
 import { tempStore } from './temp-store.ts'
 import type { ModelRecord } from '../../src/store/models.ts'
 
@@ -30,5 +33,35 @@ describe('Models', () => {
     await models.delete('r1')
     await models.delete('r1')
     expect(models.list()).toEqual([record('r2', '/b', 3)])
+  })
+
+  it('tells by its revision that any process changed a record', async () => {
+    const dir = await tempFolder()
+    const [ours, theirs] = [await tempStore(dir), await tempStore(dir)]
+    const seen = new Set([ours.models.revision])
+    const isNew = (): boolean => seen.size < seen.add(ours.models.revision).size
+    await theirs.models.put(record('r1', '/b', 2))
+    await eventually(isNew, 'it is seen')
+    await theirs.models.setIdentity(NO_FILE, file => file.absolute === '/b/w/é.bin')
+    await eventually(isNew, 'it is seen')
+    expect(ours.models.get('r1')[0]?.files[0]?.identity).toEqual(NO_FILE)
+    await theirs.models.delete('r1')
+    await eventually(isNew, 'it is seen')
+    expect(isNew()).toBe(false)
+  })
+
+  it('believes a file no longer in any model that has it with this identity, and only in those', async () => {
+    const store = await tempStore()
+    const { identity } = record('', '/b', 1).files[0] ?? {}
+    const newer = { sizeBytes: 9, mtimeNs: 9n, ctimeNs: 9n, inode: 9n }
+    await store.models.put(record('r1', '/b', 1))
+    await store.models.put(record('r2', '/b', 2))
+    await store.models.put({ ...record('r3', '/b', 3), files: [{ path: 'x', absolute: '/b/w/é.bin', identity: newer }] })
+    await store.places.replaceFile({ path: '/b/w/é.bin', identity: newer }, new Uint8Array(32), [9])
+    await store.disbelieve('/b/w/é.bin', identity ?? NO_FILE)
+    expect(store.models.list().map(({ files }) => files[0]?.identity)).toEqual([NO_FILE, NO_FILE, newer])
+    expect(store.places.find(new Uint8Array(32))).toHaveLength(1)
+    await store.disbelieve('/b/w/é.bin', newer)
+    expect(store.places.find(new Uint8Array(32))).toHaveLength(0)
   })
 })

@@ -65,9 +65,9 @@ describe('a swarm that serves', () => {
     expect(puppet.byes).toEqual([ByeReason.protocolError])
   })
 
-  it('says that it could not read a block, and holds it no longer', async () => {
+  it('says that it could not read a block, and holds it no longer when its file is another', async () => {
     const puppet = await serving({
-      spoil: block => { throw new ModelswarmError(block === 0 ? 'ERR_DISK' : 'ERR_NOT_HELD', 'Disk of the test') }
+      spoil: block => { throw new ModelswarmError(block === 0 ? 'ERR_FILE_CHANGED' : 'ERR_NOT_HELD', 'Disk of the test') }
     })
     puppet.say(ask([0]))
     puppet.say(ask([1]))
@@ -76,6 +76,24 @@ describe('a swarm that serves', () => {
       .toEqual([[0, RejectReason.unreadable], [1, RejectReason.notHeld]])
     expect(puppet.node.swarm.held?.count).toBe(14)
     expect(puppet.isOver).toBe(false)
+  })
+
+  it('keeps a block that a failing disk did not give, and gives it when the disk is well again', async () => {
+    let isFailing = true
+    const puppet = await serving({
+      spoil: (_block, bytes) => {
+        if (isFailing) throw new ModelswarmError('ERR_DISK', 'Disk of the test')
+        return bytes
+      }
+    })
+    puppet.say(ask([0]))
+    await puppet.wait(50)
+    expect(puppet.of('reject').map(({ reason }) => reason)).toEqual([RejectReason.unreadable])
+    expect(puppet.node.swarm.held?.count).toBe(16)
+    isFailing = false
+    puppet.say(ask([0]))
+    await puppet.wait(50)
+    expect([...puppet.blocks.keys()]).toEqual([0])
   })
 
   it('chooses blocks as a publisher, within what was granted, in steps of the sum', async () => {

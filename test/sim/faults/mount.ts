@@ -132,7 +132,8 @@ export class Mount {
       slotsMissing: file.slotCount,
       writes: found?.isFinal === false ? 1 : 0,
       writesSynced: 0,
-      stale: false
+      stale: false,
+      partInode: undefined
     }
   }
 

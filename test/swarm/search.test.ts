@@ -1,0 +1,53 @@
+import { describe, expect, it } from 'vitest'
+import { ModelswarmError } from '../../src/errors.ts'
+import { byeError } from '../../src/swarm/bye-error.ts'
+import { Search } from '../../src/swarm/search.ts'
+import { troubleOf } from '../../src/swarm/trouble.ts'
+import { ByeReason } from '../../src/wire/protocol.ts'
+import { VirtualClock } from '../sim/virtual-clock.ts'
+import { pass } from './memory-node.ts'
+
+describe('the trouble with a source', () => {
+  it.each<[unknown, string]>([
+    [new Error('connect ECONNREFUSED 127.0.0.1:1'), 'refused'],
+    [new AggregateError([new Error('connect ENETUNREACH')], 'All dials failed'), 'noRoute'],
+    [new Error('The operation was aborted due to timeout'), 'noAnswer'],
+    [new ModelswarmError('ERR_VERSION', 'x'), 'otherVersion'],
+    [byeError(ByeReason.unknownRoot, 'x'), 'unknownRoot'],
+    [byeError(ByeReason.full, 'x'), 'full'],
+    [byeError(ByeReason.stopping, 'x'), 'lost'],
+    [new ModelswarmError('ERR_BAD_BLOCK', 'x'), 'wrongBytes'],
+    [new ModelswarmError('ERR_BAD_FRAME', 'x'), 'brokeProtocol'],
+    [new Error('something new'), 'other'],
+    ['no error', 'other']
+  ])('%s is told as a kind: %s', (err, kind) => {
+    expect(troubleOf(err).kind).toBe(kind)
+  })
+})
+
+describe('a search', () => {
+  it('tries again with pauses that grow to ten seconds, and reports whom it tries and why in vain', async () => {
+    const clock = new VirtualClock()
+    const dialledAt: number[] = []
+    const search = new Search({
+      ourId: 'us',
+      swarm: { sessions: new Map() },
+      dial: async candidate => {
+        if (candidate.addrs[0] === 'mute') return await new Promise(() => {})
+        dialledAt.push(clock.now())
+        throw new Error('connect ECONNREFUSED')
+      },
+      refusedForMs: () => 0,
+      clock,
+      random: () => 0.5,
+      signal: new AbortController().signal
+    })
+    search.add({ addrs: ['refusing'], isHint: true })
+    search.add({ addrs: ['mute'], isHint: true })
+    await pass(clock, 60_000)
+    const pauses = dialledAt.slice(1).map((at, i) => at - (dialledAt[i] ?? 0))
+    expect(pauses.slice(0, 6)).toEqual([500, 1000, 2000, 4000, 8000, 10_000])
+    expect(search.report().map(({ name, trouble }) => [name, trouble.kind])).toEqual([['mute', 'pending'], ['refusing', 'refused']])
+    search.stop()
+  })
+})
