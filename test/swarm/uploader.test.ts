@@ -151,23 +151,18 @@ describe('a swarm that serves', () => {
     expect(second.of('block')).toHaveLength(1)
   })
 
-  it('waits for receipts when much is on its way, and no longer for peers that give none', async () => {
+  it('waits for receipts when much is on its way, and no longer for a peer that gives none', async () => {
     const puppet = await serving()
     const other = await Puppet.meet(puppet.node, { id: 'other', tree: false })
-    const came = (): number => puppet.of('block').length + other.of('block').length
-    for (const one of [puppet, other]) {
-      one.hold([])
-      one.say(ask(Array.from({ length: 16 }, (_, i) => i)))
-    }
+    const all = Array.from({ length: 16 }, (_, i) => i)
+    for (const one of [puppet, other]) one.hold([])
+    puppet.say(ask(all))
     await puppet.wait(50)
-    const first = came()
-    expect(first).toBe(FIRST_UPLOAD_WINDOW_BYTES / 65536)
+    expect(puppet.of('block')).toHaveLength(FIRST_UPLOAD_WINDOW_BYTES / 65536)
+    other.say(ask(all))
     await puppet.wait(RECEIPT_MS - 200)
-    expect(came()).toBe(first)
+    expect(other.of('block')).toHaveLength(0)
     await puppet.wait(400)
-    expect(came()).toBe(first + 4)
-    other.say({ type: 'have', indexes: other.of('block').map(block => block.index) })
-    await other.wait(50)
     expect(other.of('block')).toHaveLength(16)
   })
 
