@@ -86,11 +86,11 @@ export class Ledger {
 
   /** What was granted ends at `upTo`, counted from the start. */
   endGrants (source: SchedulerSource, upTo: number): void {
-    this.#outstandingBytes -= source.outstandingBytes
+    const before = source.outstandingBytes
     source.isShelved = false
     source.wantGranted = Math.max(source.wantUsed, Math.min(source.wantGranted, upTo))
-    this.#outstandingBytes += source.outstandingBytes
     source.isDirty = true
+    this.#free(before - source.outstandingBytes)
     this.#idleCheck(source)
   }
 
@@ -107,7 +107,7 @@ export class Ledger {
       // Asked for after the publisher's pass, while the very block it had chosen was on its way: this is that one.
       if (isGranted && source.mode !== Mode.choosing) {
         source.wantUsed += size
-        this.#outstandingBytes -= size
+        this.#free(size)
       }
       return true
     }
@@ -116,8 +116,8 @@ export class Ledger {
     // Chosen by the publisher: moves from what was granted to what is asked, so the sum stays.
     source.wantUsed += size
     if (!this.states.missing.has(block)) {
-      this.#outstandingBytes -= size
       source.isDirty = true
+      this.#free(size)
       return false
     }
     source.asked.add(block)
@@ -136,10 +136,16 @@ export class Ledger {
   settle (source: SchedulerSource, block: number): void {
     if (!source.asked.delete(block)) return
     source.askedBytes -= this.#sizeOf(block)
-    this.#outstandingBytes -= this.#sizeOf(block)
     source.isDirty = true
+    this.#free(this.#sizeOf(block))
     this.#idleCheck(source)
-    if (this.roomBytes < this.#maxBlockBytes) this.dirtyAll()
+  }
+
+  /** Bytes are expected no longer. Where there was no room for a block, others may have been passed over for that. */
+  #free (bytes: number): void {
+    const wasShort = this.roomBytes < this.#maxBlockBytes
+    this.#outstandingBytes -= bytes
+    if (wasShort) this.dirtyAll()
   }
 
   dirtyAll (): void {

@@ -338,4 +338,16 @@ describe('scheduler with a choosing publisher', () => {
     expect(blocksOf(actions, 'request', 'a')).toHaveLength(2)
     expect(blocksOf(actions, 'request', 'p')).toEqual([])
   })
+
+  it('looks again at whom it passed over for want of room, when room comes all at once', () => {
+    const one = scheduler(3, { budgetBytes: 2 * SIZE })
+    one.addSource('peer', some(3, [0, 1]), Mode.open)
+    expect(blocksOf(one.plan(0), 'request', 'peer').sort()).toEqual([0, 1])
+    one.addSource('publisher', all(3), Mode.choosing)
+    // the budget is used up: nothing can be granted
+    expect(one.plan(1)).toEqual([])
+    deliver(one, 'peer', 0, 2)
+    deliver(one, 'peer', 1, 2)
+    expect(one.plan(3).map(action => action.type)).toContain('want')
+  })
 })
