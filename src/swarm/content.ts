@@ -62,6 +62,7 @@ export class Content {
       maxBlockBytes: manifest.maxBlockBytes,
       isHeld: block => block < held.length && held.has(block),
       ...(this.#giver !== undefined && open !== undefined && { giver: this.#giver, open }),
+      onGrantVoid: session => { this.#sendMode(session, this.#toldMode.get(session) ?? this.helloMode) },
       onNothingToGive: session => { this.#tellMode(session) },
       onUnreadable: (block, err) => {
         // A disk that fails may recover: the block stays, and who asked for it asks again later.
@@ -173,6 +174,10 @@ export class Content {
     const mode = this.uploader.modeFor(receiver)
     if (mode === (this.#toldMode.get(session) ?? this.helloMode)) return
     this.#toldMode.set(session, mode)
+    this.#sendMode(session, mode)
+  }
+
+  #sendMode (session: Session, mode: Mode): void {
     session.send({ type: 'mode', mode, given: this.uploader.endGrant(session) })
   }
 }

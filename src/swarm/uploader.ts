@@ -20,6 +20,8 @@ export interface UploaderParts {
   open?: OpenPolicy
   /** A block that was thought held could not be read. */
   onUnreadable: (block: number, err: unknown) => void
+  /** A block chosen for a peer could not be read: what it granted for it does not come. */
+  onGrantVoid: (session: Session) => void
   /** The pool had no block for a peer that granted bytes. */
   onNothingToGive: (session: Session) => void
   onSent: (bytes: number) => void
@@ -216,6 +218,7 @@ export class Uploader {
       if (isGiven) {
         this.#parts.giver?.drop(block)
         queue.wantUsed -= size
+        this.#parts.onGrantVoid(queue.session)
       }
       const reason = isModelswarmError(err, 'ERR_NOT_HELD') ? RejectReason.notHeld : RejectReason.unreadable
       queue.reject(reason, { indexes: [block] })
