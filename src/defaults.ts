@@ -91,6 +91,8 @@ export const ENDGAME_AFTER_MS = 100
 export const HAVE_BATCH_MS_PER_PEER = 3
 export const HAVE_BATCH_LEAST_MS = 10
 export const HAVE_BATCH_MOST_MS = 60
+/** Blocks in one Have: a model of a million that is found again is announced in 15 s, within what peers may send. */
+export const HAVE_BLOCKS = 4096
 /** Full mesh up to so many peers. */
 export const FULL_MESH_PEERS = 20
 /** Beyond the full mesh, this many neighbours, chosen at random. */
@@ -126,7 +128,7 @@ export const ADDRESS_SHARE = 1 / 32
 export const SEND_AHEAD_BYTES = 2 * MIB
 export const SEND_BUDGET_BYTES = 16 * MIB
 
-/** How long blocks may wait on their way to a peer beyond the least time ever seen: in our sockets and the network. */
+/** How long blocks may wait on their way to a peer beyond the least time seen lately: in sockets and the network. */
 export const UPLOAD_QUEUE_MS = 120
 /**
  * Bytes on their way to all peers: at first, at least (or two blocks), and at most. Less than 768 KiB starves real TCP
@@ -136,8 +138,12 @@ export const UPLOAD_QUEUE_MS = 120
 export const FIRST_UPLOAD_WINDOW_BYTES = MIB
 export const LEAST_UPLOAD_WINDOW_BYTES = 768 * KIB
 export const MAX_UPLOAD_WINDOW_BYTES = 256 * MIB
-/** A block whose receiver says nothing for so long is taken to have arrived, or to be lost. */
+/** A block whose receiver says nothing for so long, or for four times the last wait, has arrived or is lost. */
 export const RECEIPT_MS = 3000
+/** Blocks on their way to a peer that gives no receipts, or none yet. */
+export const SILENT_PEER_BLOCKS = 2
+/** The least transit time of a path is that of the last one or two of these. */
+export const BASE_DELAY_MS = 60_000
 
 /** What a peer may not have verified yet when it says that our bytes were wrong: its credit and what is in sockets. */
 export const SENT_LATELY_BYTES = 16 * MIB

@@ -3,6 +3,9 @@ import { SchedulerSource } from './scheduler-source.ts'
 import type { BlockStates } from './block-states.ts'
 import type { Bitfield } from '../model/bitfield.ts'
 
+/** What the header of a block is to us: to be taken, covered by a grant but of no use, or nothing we asked for. */
+export type Arrival = 'wanted' | 'granted' | 'unasked'
+
 export interface LedgerParts {
   states: BlockStates
   sizeOf: (block: number) => number
@@ -97,9 +100,9 @@ export class Ledger {
   /**
    * The header of a block has come.
    *
-   * @returns false when it was neither asked of this source nor covered by what it may choose, or is not missing
+   * @returns `granted`: covered by what it may choose, and of no use, as it is not missing (any more)
    */
-  arriving (source: SchedulerSource, block: number, now: number): boolean {
+  arriving (source: SchedulerSource, block: number, now: number): Arrival {
     const size = this.#sizeOf(block)
     const isGranted = source.wantUsed + size <= source.wantGranted
     if (source.asked.has(block)) {
@@ -109,21 +112,23 @@ export class Ledger {
         source.wantUsed += size
         this.#free(size)
       }
-      return true
+      return 'wanted'
     }
-    if (!isGranted) return false
+    if (!isGranted) return 'unasked'
+    // One at a time: what was set aside is not in the budget.
+    const isTooMuch = source.isShelved && source.askedBytes > 0
     if (source.isShelved) this.#outstandingBytes += size
     // Chosen by the publisher: moves from what was granted to what is asked, so the sum stays.
     source.wantUsed += size
-    if (!this.states.missing.has(block)) {
+    if (isTooMuch || !this.states.missing.has(block)) {
       source.isDirty = true
       this.#free(size)
-      return false
+      return 'granted'
     }
     source.asked.add(block)
     source.askedBytes += size
     this.states.ask(block, source.id, now)
-    return true
+    return 'wanted'
   }
 
   /** The source will not deliver this block: it is missing again unless another was asked too. */

@@ -3,6 +3,7 @@ import { Availability } from './availability.ts'
 import { Ledger } from './ledger.ts'
 import { Plan } from './plan.ts'
 import type { Mode } from '../wire/protocol.ts'
+import type { Arrival } from './ledger.ts'
 import type { BlockStates } from './block-states.ts'
 import type { Action } from './plan.ts'
 import type { SchedulerSource } from './scheduler-source.ts'
@@ -98,16 +99,15 @@ export class Scheduler {
   /**
    * The header of a block has come.
    *
-   * @returns false when it was neither asked of this source nor covered by what it may choose, or is here already:
-   *   its bytes are of no use
+   * @returns `wanted` when its bytes are to be taken; otherwise they are of no use, and nobody's fault when `granted`
    */
-  onArriving (id: string, block: number, now: number): boolean {
+  onArriving (id: string, block: number, now: number): Arrival {
     const source = this.#ledger.sources.get(id)
-    if (source === undefined || block >= this.states.stored.length) return false
-    const isWanted = this.#ledger.arriving(source, block, now)
-    source.arriving = isWanted ? block : undefined
-    if (isWanted) source.meter.onLife(now)
-    return isWanted
+    if (source === undefined || block >= this.states.stored.length) return 'unasked'
+    const arrival = this.#ledger.arriving(source, block, now)
+    source.arriving = arrival === 'wanted' ? block : undefined
+    if (arrival === 'wanted') source.meter.onLife(now)
+    return arrival
   }
 
   /** The bytes of a block have come and are being verified and written. The other source asked, if any, is told off. */

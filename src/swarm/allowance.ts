@@ -1,4 +1,5 @@
 import { WIRE_LIMITS } from '../wire/limits.ts'
+import { RejectReason } from '../wire/protocol.ts'
 import { Bucket } from './bucket.ts'
 import type { BlockMessage, Message } from '../wire/messages.ts'
 
@@ -30,8 +31,10 @@ export class Allowance {
 
   /** We say this: answers cost, and what we take back may come all the same. */
   onSent (message: Message): void {
-    if (message.type === 'reject' || (message.type === 'alive' && message.answer)) {
-      this.#messages.spend(WIRE_LIMITS.messagesPerAnswer)
+    if (message.type === 'alive' && message.answer) this.#messages.spend(WIRE_LIMITS.messagesPerAnswer)
+    // Our disk is not their fault (I5), nor is a block that we lost: those who ask for it find out one by one.
+    if (message.type === 'reject' && message.reason !== RejectReason.unreadable) {
+      this.#messages.spend(message.reason === RejectReason.notHeld ? 1 : WIRE_LIMITS.messagesPerAnswer)
     }
     if (message.type !== 'cancel') return
     for (const block of message.indexes) this.#cancelled.add(block)

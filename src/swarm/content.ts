@@ -1,5 +1,5 @@
 import { CID } from 'multiformats/cid'
-import { HAVE_BATCH_LEAST_MS, HAVE_BATCH_MOST_MS, HAVE_BATCH_MS_PER_PEER } from '../defaults.ts'
+import { HAVE_BLOCKS, HAVE_BATCH_LEAST_MS, HAVE_BATCH_MOST_MS, HAVE_BATCH_MS_PER_PEER } from '../defaults.ts'
 import { isModelswarmError } from '../errors.ts'
 import { Mode } from '../wire/protocol.ts'
 import { Giver, receiverOf } from './giver.ts'
@@ -85,16 +85,21 @@ export class Content {
 
   /** A block is stored: peers hear of it together with others of these milliseconds. */
   announce (block: number): void {
+    if (!this.held.has(block)) this.#giver?.restore(block)
     this.held.add(block)
     this.#unannounced.push(block)
+    this.#announceSoon()
+  }
+
+  #announceSoon (): void {
     if (this.#cancelAnnounce !== undefined) return
     const told = [...this.#parts.sessions()].length
     const waitMs = Math.min(HAVE_BATCH_MOST_MS, Math.max(HAVE_BATCH_LEAST_MS, told * HAVE_BATCH_MS_PER_PEER))
     this.#cancelAnnounce = this.#parts.clock.setTimer(waitMs, () => {
       this.#cancelAnnounce = undefined
-      const indexes = this.#unannounced
-      this.#unannounced = []
+      const indexes = this.#unannounced.splice(0, HAVE_BLOCKS)
       for (const session of this.#parts.sessions()) session.announce(indexes)
+      if (this.#unannounced.length > 0) this.#announceSoon()
     })
   }
 

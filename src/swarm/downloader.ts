@@ -3,6 +3,7 @@ import { IDENTITY_ENCODING, RejectReason } from '../wire/protocol.ts'
 import type { Clock, WriteBlock } from './ports.ts'
 import type { Session } from './session.ts'
 import type { Bitfield } from '../model/bitfield.ts'
+import type { Arrival } from '../schedule/ledger.ts'
 import type { Action, Scheduler } from '../schedule/scheduler.ts'
 import type { BlockMessage, RejectMessage } from '../wire/messages.ts'
 
@@ -97,7 +98,7 @@ export class Downloader {
     this.#parts.scheduler.onRoundTrip(session.peerId, ms)
   }
 
-  onBlockStart (session: Session, block: BlockMessage): boolean {
+  onBlockStart (session: Session, block: BlockMessage): Arrival {
     if (block.encoding !== IDENTITY_ENCODING) {
       throw new ModelswarmError('ERR_PROTOCOL', `Peer encoded a block as ${block.encoding}, which was not offered`,
         { sourceId: session.peerId, received: block.encoding })

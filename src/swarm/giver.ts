@@ -90,6 +90,11 @@ export class Giver {
     return block
   }
 
+  /** A block that could not be given can be again. */
+  restore (block: number): void {
+    if (this.#holders[block] === 0 && !this.#isPending(block)) this.#pool.add(block)
+  }
+
   /** A block cannot be given any more (unreadable). */
   drop (block: number): void {
     this.#pool.delete(block)

@@ -1,14 +1,17 @@
-/** How slowly the least transit time is forgotten, so that clocks may drift and paths become longer. */
-const FORGET = 1 / 256
+import { BASE_DELAY_MS } from '../defaults.ts'
 
 /**
- * How long blocks from one peer queue on their way to us: what their transit takes beyond the least seen. Each Block
- * carries the sender's clock; the clocks' offset is in the least as well, and so falls out (one-way delays as in
- * LEDBAT, RFC 6817 section 2). Pure: our clock's ms come in.
+ * How long blocks from one peer queue on their way to us: what their transit takes beyond the least of the last minute
+ * or two. Each Block carries the sender's clock as it was handed over, and is looked at when its header comes, so that
+ * its size does not matter; the clocks' offset is in the least as well, and falls out (one-way delays and base history
+ * as in LEDBAT, RFC 6817 section 2). Pure: our clock's ms come in.
  */
 export class PathDelay {
   #firstMs: number | undefined
-  #leastMs = 0
+  /** The least transit in this period and in the one before, relative to the first. */
+  #leastMs = Infinity
+  #leastBeforeMs = Infinity
+  #periodEndsAt = -Infinity
   #sumMs = 0
   #blocks = 0
 
@@ -17,8 +20,13 @@ export class PathDelay {
     const transitMs = (Math.round(now) - sentMs) | 0
     this.#firstMs ??= transitMs
     const relativeMs = (transitMs - this.#firstMs) | 0
-    this.#leastMs = Math.min(relativeMs, this.#leastMs + FORGET * (relativeMs - this.#leastMs))
-    this.#sumMs += relativeMs - this.#leastMs
+    if (now >= this.#periodEndsAt) {
+      this.#leastBeforeMs = this.#leastMs
+      this.#leastMs = Infinity
+      this.#periodEndsAt = now + BASE_DELAY_MS
+    }
+    this.#leastMs = Math.min(this.#leastMs, relativeMs)
+    this.#sumMs += relativeMs - Math.min(this.#leastMs, this.#leastBeforeMs)
     this.#blocks++
   }
 

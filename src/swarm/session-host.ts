@@ -1,3 +1,4 @@
+import type { Arrival } from '../schedule/ledger.ts'
 import type { Session } from './session.ts'
 import type { BlockMessage, RejectMessage, RequestMessage } from '../wire/messages.ts'
 
@@ -12,8 +13,8 @@ export interface SessionHost {
   onRequest: (session: Session, request: RequestMessage) => void
   onCancel: (session: Session, indexes: readonly number[]) => void
   onReject: (session: Session, reject: RejectMessage) => void
-  /** The header of a block; false when its payload will be of no use. */
-  onBlockStart: (session: Session, block: BlockMessage) => boolean
+  /** The header of a block: whether its payload is wanted. */
+  onBlockStart: (session: Session, block: BlockMessage) => Arrival
   onBlock: (session: Session, block: BlockMessage, payload: Uint8Array) => void
   /** Bytes came on the data stream, whole frames or not. */
   onBytes: (session: Session, bytes: number) => void

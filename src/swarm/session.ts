@@ -59,6 +59,7 @@ export class Session {
   #granted = 0
   #grantedBefore = 0
   #closing: Promise<unknown> = Promise.resolve()
+  #isByeHeard = false
 
   constructor (parts: SessionParts) {
     this.peerId = parts.peerId
@@ -120,9 +121,7 @@ export class Session {
       onMessage: () => { this.fail('Peer sent a control message on the data stream') },
       onBlockStart: block => this.#onBlockStart(block),
       onBlock: (block, payload) => {
-        if (this.#state === 'ended') return
-        if (block.sentMs !== undefined) this.#pathDelay.onBlock(block.sentMs, this.#clock.now())
-        this.#host?.onBlock(this, block, payload)
+        if (this.#state !== 'ended') this.#host?.onBlock(this, block, payload)
       },
       onUnknown: () => { this.onUnknown() },
       onBytes: bytes => {
@@ -141,7 +140,10 @@ export class Session {
   onMessage (message: Message): void {
     const host = this.#host
     // The end of the data stream may overtake it.
-    if (message.type === 'bye') host?.onBye(this, message.reason)
+    if (message.type === 'bye' && !this.#isByeHeard) {
+      this.#isByeHeard = true
+      host?.onBye(this, message.reason)
+    }
     if (this.#state === 'ended' || host === undefined) return
     this.#keepalive.onHeard()
     if (this.#isFlood(this.#allowance.onMessage(message, this.#clock.now()))) return
@@ -236,9 +238,10 @@ export class Session {
     const host = this.#host
     if (this.#state === 'ended') return false
     if (host === undefined) throw new ModelswarmError('ERR_PROTOCOL', 'Block before the session began')
-    if (host.onBlockStart(this, block)) return true
-    this.#isFlood(this.#allowance.onUseless(block))
-    return false
+    if (block.sentMs !== undefined) this.#pathDelay.onBlock(block.sentMs, this.#clock.now())
+    const arrival = host.onBlockStart(this, block)
+    if (arrival === 'unasked') this.#isFlood(this.#allowance.onUseless(block))
+    return arrival === 'wanted'
   }
 
   /** Ends the session when something was too much. */

@@ -11,6 +11,7 @@ import type { Session } from './session.ts'
 import type { OpenPolicy } from '../api.ts'
 import type { Bitfield } from '../model/bitfield.ts'
 import type { Manifest } from '../model/manifest.ts'
+import type { Arrival } from '../schedule/ledger.ts'
 import type { BlockMessage, RejectMessage, RequestMessage } from '../wire/messages.ts'
 import type { CID } from 'multiformats/cid'
 
@@ -223,13 +224,13 @@ export class Swarm implements SessionHost {
     this.#downloader?.onReject(session, reject)
   }
 
-  onBlockStart (session: Session, block: BlockMessage): boolean {
-    const isOfUse = block.cid === undefined
-      ? this.#downloader?.onBlockStart(session, block) ?? false
-      : this.treeFetch.isWanted(block.cid)
+  onBlockStart (session: Session, block: BlockMessage): Arrival {
+    const arrival = block.cid === undefined
+      ? this.#downloader?.onBlockStart(session, block) ?? 'unasked'
+      : this.treeFetch.isWanted(block.cid) ? 'wanted' : 'unasked'
     // What is skipped was received all the same.
-    if (!isOfUse) this.receivedBytes += block.payloadBytes
-    return isOfUse
+    if (arrival !== 'wanted') this.receivedBytes += block.payloadBytes
+    return arrival
   }
 
   onBlock (session: Session, block: BlockMessage, payload: Uint8Array): void {

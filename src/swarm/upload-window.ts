@@ -1,18 +1,19 @@
 import {
-  FIRST_UPLOAD_WINDOW_BYTES, LEAST_UPLOAD_WINDOW_BYTES, MAX_UPLOAD_WINDOW_BYTES, RECEIPT_MS, UPLOAD_QUEUE_MS
+  FIRST_UPLOAD_WINDOW_BYTES, LEAST_UPLOAD_WINDOW_BYTES, MAX_UPLOAD_WINDOW_BYTES, RECEIPT_MS, SILENT_PEER_BLOCKS,
+  UPLOAD_QUEUE_MS
 } from '../defaults.ts'
 
-/** How quickly the window follows what one round trip of receipts says; 0.25 neither overshoots nor swings. */
+/** How far the window moves in a round towards what the receipts say: half the way is quick and does not swing. */
 const GAIN = 0.5
-/** Blocks on their way to a peer that gives no receipts. */
-const SILENT_PEER_BLOCKS = 2
-
-/** Of the delays of a round, from the least, the one that stands for our up-link. */
+/** Of the peers of a round, from the one with the least delay, the one whose delay stands for our up-link. */
 const QUANTILE = 0.25
+/** A receipt may take so many times what the last one took. */
+const PATIENCE = 4
+/** Blocks without a receipt that are remembered, should it come late. */
+const LATE_BLOCKS = 1024
 
 interface Sent {
   readonly peerId: string
-  readonly block: number
   readonly bytes: number
   readonly at: number
   /** Its receipt tells how long it took: not when the peer has it from somebody else. */
@@ -20,9 +21,9 @@ interface Sent {
 }
 
 interface Peer {
-  /** What it said last about how long our blocks queue. */
+  /** What it said last about how long our blocks queue, in ms. */
   queuedMs: number
-  /** The last block handed over got no receipt in time: what it is sent counts for it alone. */
+  /** No receipt yet, or the last block sent got none in time: it is sent little, which counts for it alone. */
   isSilent: boolean
   /** On their way to it. */
   blocks: number
@@ -42,13 +43,17 @@ export class UploadWindow {
   #limitBytes: number
   #usedBytes = 0
   readonly #peers = new Map<string, Peer>()
-  /** By peer and block, in the order of sending. */
+  /** By block and peer, in the order of sending. */
   readonly #sent = new Map<string, Sent>()
+  readonly #late = new Map<string, Sent>()
   /** Until a receipt first says that blocks wait, the window doubles with every round. */
   #isFirstRise = true
   #wasFull = false
   #roundEndsAt = 0
-  #queued: number[] = []
+  /** How long the last receipt took. */
+  #loopMs = 0
+  /** What each peer of this round said last. */
+  readonly #queued = new Map<string, number>()
 
   constructor (maxBlockBytes: number) {
     this.#leastBytes = Math.max(LEAST_UPLOAD_WINDOW_BYTES, 2 * maxBlockBytes)
@@ -67,7 +72,7 @@ export class UploadWindow {
   /** When the oldest block is taken for lost if no receipt comes; undefined when none is on its way. */
   get expiresAt (): number | undefined {
     const [oldest] = this.#sent.values()
-    return oldest === undefined ? undefined : oldest.at + RECEIPT_MS
+    return oldest === undefined ? undefined : oldest.at + this.#patienceMs
   }
 
   /** True when a block may be begun for this peer. */
@@ -80,15 +85,18 @@ export class UploadWindow {
   }
 
   join (peerId: string): void {
-    this.#peers.set(peerId, { queuedMs: 0, isSilent: false, blocks: 0 })
+    this.#peers.set(peerId, { queuedMs: 0, isSilent: true, blocks: 0 })
   }
 
   leave (peerId: string): void {
     this.#peers.delete(peerId)
-    for (const [key, sent] of this.#sent) {
-      if (sent.peerId !== peerId) continue
-      this.#sent.delete(key)
-      this.#usedBytes -= sent.bytes
+    this.#queued.delete(peerId)
+    for (const sent of [this.#sent, this.#late]) {
+      for (const [key, one] of sent) {
+        if (one.peerId !== peerId) continue
+        sent.delete(key)
+        this.#usedBytes -= one.bytes
+      }
     }
   }
 
@@ -99,10 +107,10 @@ export class UploadWindow {
     if (peer !== undefined) peer.blocks++
   }
 
-  /** What was begun is not sent. */
-  drop (peerId: string, bytes: number): void {
+  /** What was begun is not sent; no peer id when it has left since. */
+  drop (peerId: string | undefined, bytes: number): void {
     this.#usedBytes -= bytes
-    const peer = this.#peers.get(peerId)
+    const peer = peerId === undefined ? undefined : this.#peers.get(peerId)
     if (peer !== undefined) peer.blocks--
   }
 
@@ -113,7 +121,7 @@ export class UploadWindow {
     // One receipt comes for a block that was sent twice.
     if (peer === undefined || this.#sent.has(key)) return this.drop(peerId, bytes)
     if (peer.isSilent) this.#usedBytes -= bytes
-    this.#sent.set(key, { peerId, block, bytes: peer.isSilent ? 0 : bytes, at: now, isSample: true })
+    this.#sent.set(key, { peerId, bytes: peer.isSilent ? 0 : bytes, at: now, isSample: true })
   }
 
   /** The peer has told off this block, or has it from elsewhere. */
@@ -124,26 +132,33 @@ export class UploadWindow {
 
   /** The peer says that it has this block. */
   received (peerId: string, block: number, { queuedMs, now }: { queuedMs: number | undefined, now: number }): void {
-    const key = keyOf(peerId, block)
-    const sent = this.#sent.get(key)
     const peer = this.#peers.get(peerId)
     if (peer === undefined) return
     peer.queuedMs = queuedMs ?? peer.queuedMs
+    const key = keyOf(peerId, block)
+    const sent = this.#sent.get(key) ?? this.#late.get(key)
     if (sent === undefined) return
-    this.#settle(key, sent, peer)
+    if (!this.#late.delete(key)) this.#settle(key, sent, peer)
     peer.isSilent = false
-    if (sent.isSample) this.#learn(peer.queuedMs, now - sent.at, now)
+    if (sent.isSample) this.#learn(peerId, peer.queuedMs, { loopMs: now - sent.at, now })
   }
 
   /** Blocks without a receipt for too long no longer count. */
   expire (now: number): void {
     for (const [key, sent] of this.#sent) {
-      if (sent.at + RECEIPT_MS > now) return
+      if (sent.at + this.#patienceMs > now) return
       const peer = this.#peers.get(sent.peerId)
       if (peer === undefined) continue
       this.#settle(key, sent, peer)
-      if (sent.isSample) peer.isSilent = true
+      // Also when it was cancelled: who cancels has it from elsewhere, and says so soon.
+      peer.isSilent = true
+      this.#late.set(key, { ...sent, bytes: 0 })
+      for (const oldest of this.#late.keys()) if (this.#late.size > LATE_BLOCKS) this.#late.delete(oldest)
     }
+  }
+
+  get #patienceMs (): number {
+    return Math.max(RECEIPT_MS, PATIENCE * this.#loopMs)
   }
 
   #settle (key: string, sent: Sent, peer: Peer): void {
@@ -152,11 +167,12 @@ export class UploadWindow {
     peer.blocks--
   }
 
-  #learn (queuedMs: number, loopMs: number, now: number): void {
-    this.#queued.push(queuedMs)
+  #learn (peerId: string, queuedMs: number, { loopMs, now }: { loopMs: number, now: number }): void {
+    this.#loopMs = loopMs
+    this.#queued.set(peerId, queuedMs)
     if (now < this.#roundEndsAt) return
-    // What all peers see is our up-link; what some see beyond that is their own.
-    const sorted = this.#queued.sort((a, b) => a - b)
+    // What all peers see is our up-link; what some see beyond that is their own. One word a peer: none speaks for all.
+    const sorted = [...this.#queued.values()].sort((a, b) => a - b)
     const ownMs = sorted[Math.floor(sorted.length * QUANTILE)] ?? 0
     const off = Math.max(-1, 1 - ownMs / UPLOAD_QUEUE_MS)
     if (off < 0) this.#isFirstRise = false
@@ -165,7 +181,7 @@ export class UploadWindow {
       const next = this.#limitBytes * (1 + (this.#isFirstRise ? 1 : GAIN) * off)
       this.#limitBytes = Math.min(MAX_UPLOAD_WINDOW_BYTES, Math.max(this.#leastBytes, next))
     }
-    this.#queued = []
+    this.#queued.clear()
     this.#wasFull = false
     this.#roundEndsAt = now + loopMs
   }

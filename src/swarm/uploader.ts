@@ -153,7 +153,8 @@ export class Uploader {
       // Everybody may have one block on its way; more only within the budgets.
       if (queue.aheadBytes > 0 &&
         (queue.aheadBytes >= SEND_AHEAD_BYTES || this.#budgetUsed >= SEND_BUDGET_BYTES)) continue
-      if (!this.#window.hasRoomFor(queue.session.peerId)) continue
+      // Nodes of the tree are few, give no receipts, and nobody gets anywhere without them.
+      if (queue.nodes.length === 0 && !this.#window.hasRoomFor(queue.session.peerId)) continue
       if (best === undefined || this.#isBefore(queue, best)) best = queue
     }
     return best
@@ -248,6 +249,7 @@ export class Uploader {
   /** Bytes that were begun for a peer are not sent. */
   #abandon (queue: UploadQueue, bytes: number): void {
     this.#budgetUsed -= bytes
-    this.#window.drop(queue.session.peerId, bytes)
+    const { peerId } = queue.session
+    this.#window.drop(this.#queues.get(peerId) === queue ? peerId : undefined, bytes)
   }
 }

@@ -166,7 +166,7 @@ export class RandomSwarm {
       if (!isStillWanted() || !this.#sources.has(source.id)) return
       const { scheduler } = this
       scheduler.onBytes(source.id, size, this.now)
-      if (!scheduler.onArriving(source.id, block, this.now) || !scheduler.onReceived(source.id, block)) {
+      if (scheduler.onArriving(source.id, block, this.now) !== 'wanted' || !scheduler.onReceived(source.id, block)) {
         this.duplicates++
         return
       }

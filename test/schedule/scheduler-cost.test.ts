@@ -43,7 +43,7 @@ function callsPerBlock (blocks: number): number {
     for (const [id, block] of asked) {
       now += 0.1
       scheduler.onBytes(id, SIZE, now)
-      if (!scheduler.onArriving(id, block, now) || !scheduler.onReceived(id, block)) continue
+      if (scheduler.onArriving(id, block, now) !== 'wanted' || !scheduler.onReceived(id, block)) continue
       scheduler.onStored(id, block)
       scheduler.onHave(`source-${20 + Math.floor(random() * (SOURCES - 20))}`, Math.floor(random() * blocks))
     }

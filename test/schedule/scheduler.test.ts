@@ -59,7 +59,7 @@ function deliverRest (one: Scheduler, sourceId: string, block: number): void {
 
 function deliver (one: Scheduler, sourceId: string, block: number, now: number): void {
   one.onBytes(sourceId, SIZE, now)
-  expect(one.onArriving(sourceId, block, now)).toBe(true)
+  expect(one.onArriving(sourceId, block, now)).toBe('wanted')
   deliverRest(one, sourceId, block)
 }
 
@@ -142,7 +142,7 @@ describe('scheduler', () => {
     const one = scheduler(1)
     one.addSource('slow', all(1), Mode.open)
     expect(blocksOf(one.plan(0), 'request', 'slow')).toEqual([0])
-    expect(one.onArriving('slow', 0, 0)).toBe(true)
+    expect(one.onArriving('slow', 0, 0)).toBe('wanted')
     for (let now = 1000; now <= SILENT_SOURCE_MS; now += 1000) {
       one.onBytes('slow', 1, now)
       one.plan(now)
@@ -231,9 +231,9 @@ describe('scheduler', () => {
   it('takes nothing that was not asked for', () => {
     const one = scheduler(4)
     one.addSource('a', all(4), Mode.open)
-    expect(one.onArriving('a', 2, 0)).toBe(false)
-    expect(one.onArriving('nobody', 2, 0)).toBe(false)
-    expect(one.onArriving('a', 4, 0)).toBe(false)
+    expect(one.onArriving('a', 2, 0)).toBe('unasked')
+    expect(one.onArriving('nobody', 2, 0)).toBe('unasked')
+    expect(one.onArriving('a', 4, 0)).toBe('unasked')
     expect(one.onReceived('a', 2)).toBe(false)
   })
 })
@@ -249,7 +249,7 @@ describe('scheduler with a choosing publisher', () => {
     expect(blocksOf(one.plan(SILENT_SOURCE_MS + 1), 'request', 'other')).toHaveLength(FIRST_BLOCKS)
     const [missing = 0] = one.states.missing.indexes()
     const before = one.outstandingBytes
-    expect(one.onArriving('p', missing, SILENT_SOURCE_MS + 2)).toBe(true)
+    expect(one.onArriving('p', missing, SILENT_SOURCE_MS + 2)).toBe('wanted')
     expect(one.outstandingBytes).toBe(before + SIZE)
     deliverRest(one, 'p', missing)
     expect(one.outstandingBytes).toBe(before)
@@ -283,7 +283,7 @@ describe('scheduler with a choosing publisher', () => {
     one.plan(0)
     deliver(one, 'p', 1, 1)
     deliver(one, 'p', 0, 2)
-    expect(one.onArriving('p', 0, 3)).toBe(false)
+    expect(one.onArriving('p', 0, 3)).toBe('unasked')
     expect(one.outstandingBytes).toBe(0)
   })
 
@@ -301,7 +301,7 @@ describe('scheduler with a choosing publisher', () => {
       if (used + sizeOf(block) > first) continue
       used += sizeOf(block)
       one.onBytes('p', sizeOf(block), 600_000 + block)
-      expect(one.onArriving('p', block, 600_000)).toBe(true)
+      expect(one.onArriving('p', block, 600_000)).toBe('wanted')
       expect(one.onReceived('p', block)).toBe(true)
       one.onStored('p', block)
     }
@@ -315,7 +315,7 @@ describe('scheduler with a choosing publisher', () => {
     one.onMode('p', Mode.spare, SIZE)
     expect(one.outstandingBytes).toBe(SIZE)
     deliver(one, 'p', 5, 1)
-    expect(one.onArriving('p', 7, 3)).toBe(false)
+    expect(one.onArriving('p', 7, 3)).toBe('unasked')
     expect(one.outstandingBytes).toBe(0)
   })
 

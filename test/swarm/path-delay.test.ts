@@ -19,12 +19,16 @@ describe('path delay', () => {
     expect(delay.take()).toBeUndefined()
   })
 
-  it('learns that a path has become longer', () => {
+  it('learns within minutes that a path has become longer, and not sooner', () => {
     const delay = new PathDelay()
     delay.onBlock(0, 10)
-    for (let i = 1; i < 2000; i++) delay.onBlock(i * 10, i * 10 + 110)
+    for (let at = 10; at < 50_000; at += 10) delay.onBlock(at, at + 110)
     delay.take()
-    delay.onBlock(30_000, 30_110)
-    expect(delay.take()).toBeLessThan(5)
+    delay.onBlock(50_000, 50_110)
+    expect(delay.take()).toBe(100)
+    for (let at = 50_010; at < 180_000; at += 10) delay.onBlock(at, at + 110)
+    delay.take()
+    delay.onBlock(180_000, 180_110)
+    expect(delay.take()).toBe(0)
   })
 })
