@@ -119,6 +119,18 @@ export const REMEMBERED_OFFENDERS = 4096
  */
 export const ADDRESS_SHARE = 1 / 32
 
+/** Peers whose rate of opening streams is remembered; the one that has opened none for longest is forgotten first. */
+export const REMEMBERED_RATES = 4096
+
+// --- connections (of our own libp2p node) ---
+
+/** All peers together: six models full of peers. Past three quarters of them the idle ones go sooner. */
+export const MAX_CONNECTIONS = 1200
+/** Connections without a session are looked for this often. */
+export const IDLE_LOOK_MS = 5000
+/** A farewell reaches a refused peer in this time, before its connection goes. */
+export const FAREWELL_MS = 1000
+
 // --- serving ---
 
 /**

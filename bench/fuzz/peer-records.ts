@@ -4,7 +4,7 @@ import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import { PeerRecord, RecordEnvelope } from '@libp2p/peer-record'
 import { multiaddr } from '@multiformats/multiaddr'
 import { isModelswarmError } from '../../src/errors.ts'
-import { readPeerRecord } from '../../src/swarm/discovery.ts'
+import { readPeerRecord } from '../../src/swarm/peer-record.ts'
 import { bendBytes } from './bytes.ts'
 import { bendProtobuf } from './protobuf.ts'
 import type { Random } from '../random.ts'
@@ -15,6 +15,8 @@ const ADDRS = ['/ip4/127.0.0.1/tcp/4001', '/ip4/10.1.2.3/tcp/1', '/ip6/::1/tcp/6
   '/dns4/localhost/tcp/1', '/ip4/192.0.2.7/udp/9/quic-v1', '/ip6/::ffff:10.0.0.1/tcp/2']
 /** Signing takes longest: most records are one of these, bent. */
 const SIGNED_BEFORE = 64
+/** Stands for a record that cannot be read, which is no fault of its bearer. */
+const SKIPPED = new Error('Skipped')
 
 /** Records whose payload was bent before it was signed, so that they are opened; and others bent afterwards. */
 export async function peerRecords (random: Random): Promise<Decoder> {
@@ -30,8 +32,11 @@ export async function peerRecords (random: Random): Promise<Decoder> {
     name: 'peer record',
     make: async one => one.chance(0.1) ? await sign(one.pick(keys.slice(0, 2)), one) : one.pick(signed),
     bend: bendProtobuf,
-    decode: async input => await readPeerRecord(input, { isKnown: () => false, from: '/ip4/127.0.0.1/tcp/1', signal }),
-    isRefusal: err => isModelswarmError(err, 'ERR_PROTOCOL')
+    decode: async input => {
+      const read = await readPeerRecord(input, { isKnown: () => false, from: '/ip4/127.0.0.1/tcp/1', sourceId: 'peer', signal })
+      if (read === undefined) throw SKIPPED
+    },
+    isRefusal: err => err === SKIPPED || isModelswarmError(err, 'ERR_BAD_RECORD')
   }
 }
 

@@ -1,4 +1,5 @@
 import { peerIdFromString } from '@libp2p/peer-id'
+import { FAREWELL_MS, IDLE_LOOK_MS, MAX_CONNECTIONS } from '../defaults.ts'
 import { ModelswarmError } from '../errors.ts'
 import { WIRE_LIMITS } from '../wire/limits.ts'
 import { CONTROL_PROTOCOL, DATA_PROTOCOL } from '../wire/protocol.ts'
@@ -10,12 +11,6 @@ export interface ConnectionGuardParts {
   reputation: Reputation
   clock: Clock
 }
-
-/** Connections of our own libp2p node, all peers together. Past three quarters of them the idle ones go sooner. */
-export const MAX_CONNECTIONS = 1200
-const LOOK_MS = 5000
-/** A farewell reaches the peer in this time, before its connection goes. */
-const FAREWELL_MS = 1000
 
 /**
  * Keeps the connections of our own libp2p node to those that are of use: none of refused peers, few of one peer, none
@@ -29,6 +24,8 @@ export class ConnectionGuard {
   readonly #usedAt = new Map<Connection, number>()
   #libp2p: Libp2p | undefined
   #cancelLook: () => void = () => {}
+  /** Of refused peers whose connections go soon. */
+  readonly #cancelFarewells = new Set<() => void>()
 
   constructor (parts: ConnectionGuardParts) {
     this.#parts = parts
@@ -50,13 +47,17 @@ export class ConnectionGuard {
   onRefused (peerId: string): void {
     const libp2p = this.#libp2p
     if (libp2p === undefined) return
-    this.#parts.clock.setTimer(FAREWELL_MS, () => {
+    const cancel = this.#parts.clock.setTimer(FAREWELL_MS, () => {
+      this.#cancelFarewells.delete(cancel)
       libp2p.hangUp(peerIdFromString(peerId)).catch(() => { /* it was gone already */ })
     })
+    this.#cancelFarewells.add(cancel)
   }
 
   stop (): void {
     this.#cancelLook()
+    for (const cancel of this.#cancelFarewells) cancel()
+    this.#cancelFarewells.clear()
     this.#libp2p?.removeEventListener('connection:open', this.#onOpen)
     this.#libp2p?.removeEventListener('connection:close', this.#onClose)
     this.#libp2p = undefined
@@ -79,7 +80,7 @@ export class ConnectionGuard {
   }
 
   #armLook (): void {
-    this.#cancelLook = this.#parts.clock.setTimer(LOOK_MS, () => {
+    this.#cancelLook = this.#parts.clock.setTimer(IDLE_LOOK_MS, () => {
       this.#closeIdle()
       this.#armLook()
     })

@@ -10,7 +10,7 @@ import type { Swarm } from '../swarm/swarm.ts'
 export interface NodeSwarmsParts extends ServeParts {
   newSwarm: (root: CID) => Swarm
   clock: Clock
-  discovery: Discovery
+  discovery: Pick<Discovery, 'stopSearch'>
 }
 
 /** The swarms of a node by root: those that were opened, and on demand those of models in the state folder. */
@@ -105,6 +105,8 @@ export class NodeSwarms {
    */
   async endPull (swarm: Swarm, isComplete: boolean): Promise<void> {
     this.#pulling.delete(swarm.root.toString())
+    // What became of its files meanwhile was not followed: the next look does.
+    this.#revision = ''
     this.#parts.discovery.stopSearch(swarm)
     if (isComplete) this.#told.set(swarm, this.#factsOf(swarm.root))
     if (isComplete || swarm.held?.isFull === true) return

@@ -1,4 +1,4 @@
-import { peerIdFromPublicKey, peerIdFromString } from '@libp2p/peer-id'
+import { peerIdFromString } from '@libp2p/peer-id'
 import { PeerRecord, RecordEnvelope } from '@libp2p/peer-record'
 import { multiaddr } from '@multiformats/multiaddr'
 import { ModelswarmError } from '../errors.ts'
@@ -6,7 +6,7 @@ import { streamChannel } from '../wire/channel.ts'
 import { WIRE_LIMITS } from '../wire/limits.ts'
 import { ByeReason, CONTROL_PROTOCOL, DATA_PROTOCOL } from '../wire/protocol.ts'
 import { isUsableFrom } from './address-scope.ts'
-import { Bucket } from './bucket.ts'
+import { RecordRates, readPeerRecord } from './peer-record.ts'
 import { Search } from './search.ts'
 import { SILENT } from './trouble.ts'
 import type { Candidate } from './candidates.ts'
@@ -43,8 +43,7 @@ export class Discovery {
   readonly #nearby = new Map<string, readonly string[]>()
   /** Sessions whose peer has not been identified yet: nothing signed is known of it to pass on. */
   readonly #unidentified = new Map<Session, Swarm>()
-  /** How many records of a session are looked at. */
-  readonly #recordRates = new WeakMap<Session, Bucket>()
+  readonly #recordRates = new RecordRates()
 
   constructor (parts: DiscoveryParts) {
     this.#parts = parts
@@ -201,48 +200,18 @@ export class Discovery {
     if (search === undefined || from === undefined) return
     const ourId = this.#parts.libp2p.peerId.toString()
     const isKnown = (id: string): boolean => id === ourId || swarm.sessions.has(id) || search.knows(id)
-    const { clock } = this.#parts
-    const { recordBurst, recordsPerSec } = WIRE_LIMITS
-    const rate = this.#recordRates.get(session) ?? new Bucket(recordBurst, recordsPerSec, clock.now())
-    this.#recordRates.set(session, rate)
+    const { clock, signal } = this.#parts
     for (const bytes of records) {
-      if (!search.hasRoom || !rate.take(1, clock.now())) return
+      if (!search.hasRoom || !this.#recordRates.take(session, clock.now())) return
       try {
-        const read = await readPeerRecord(bytes, { isKnown, from, signal: this.#parts.signal })
+        const read = await readPeerRecord(bytes, { isKnown, from, sourceId: session.peerId, signal })
         if (read === undefined) continue
         search.add({ ...read, isHint: false, waitMs: ourId < read.peerId ? 0 : SECOND_DIALLER_MS })
       } catch (err) {
-        if (this.#parts.signal.aborted) return
-        const what = `Peer sent a peer record that is not valid: ${err instanceof Error ? err.message : 'unreadable'}`
-        const { peerId: sourceId } = session
-        return session.abort(new ModelswarmError('ERR_BAD_RECORD', what, { sourceId, cause: err }), ByeReason.protocolError)
+        if (signal.aborted) return
+        return session.abort(err instanceof Error ? err : new Error('A record cannot be read'), ByeReason.protocolError)
       }
     }
-  }
-}
-
-/**
- * Whom a signed peer record is of, and those of its addresses that we can use if we reach its bearer at `from`.
- *
- * @returns undefined for who is known already: checking a signature takes a millisecond
- * @throws ModelswarmError ERR_PROTOCOL when it is no record, or not signed by whom it is of; the signal's reason
- */
-export async function readPeerRecord (bytes: Uint8Array, { isKnown, from, signal }: {
-  isKnown: (peerId: string) => boolean, from: string, signal: AbortSignal
-}): Promise<{ peerId: string, addrs: string[] } | undefined> {
-  try {
-    const claimed = peerIdFromPublicKey(RecordEnvelope.createFromProtobuf(bytes).publicKey).toString()
-    if (isKnown(claimed)) return undefined
-    const envelope = await RecordEnvelope.openAndCertify(bytes, PeerRecord.DOMAIN, { signal })
-    const record = PeerRecord.createFromProtobuf(envelope.payload)
-    if (!record.peerId.publicKey?.equals(envelope.publicKey)) throw new Error('Record signed by somebody else')
-    const addrs = record.multiaddrs.map(addr => addr.toString()).filter(addr => isUsableFrom(addr, from))
-    return { peerId: record.peerId.toString(), addrs }
-  } catch (err) {
-    signal.throwIfAborted()
-    // What the decoders of libp2p throw has no common kind.
-    throw new ModelswarmError('ERR_PROTOCOL',
-      `Peer sent a peer record that is not valid: ${err instanceof Error ? err.message : 'unreadable'}`, { cause: err })
   }
 }
 

@@ -1,11 +1,9 @@
+import { REMEMBERED_RATES } from '../defaults.ts'
 import { ModelswarmError } from '../errors.ts'
 import { WIRE_LIMITS } from '../wire/limits.ts'
 import { Bucket } from './bucket.ts'
 import type { Clock } from './ports.ts'
 import type { Channel } from '../wire/channel.ts'
-
-/** Peers whose rate of opening streams is remembered. */
-const MAX_RATES = 4096
 
 /**
  * Streams that have not said whose session they are: how many there may be, and how fast one peer may open them. When
@@ -59,14 +57,15 @@ export class Greetings {
   }
 
   #rateOf (peerId: string): Bucket {
-    const known = this.#rates.get(peerId)
-    if (known !== undefined) return known
-    for (const oldest of this.#rates.keys()) {
-      if (this.#rates.size < MAX_RATES) break
-      this.#rates.delete(oldest)
-    }
-    const rate = new Bucket(WIRE_LIMITS.streamBurst, WIRE_LIMITS.streamsPerSec, this.#clock.now())
+    const { streamBurst, streamsPerSec } = WIRE_LIMITS
+    const rate = this.#rates.get(peerId) ?? new Bucket(streamBurst, streamsPerSec, this.#clock.now())
+    // Put last: the first of a map is the one that has been quiet longest.
+    this.#rates.delete(peerId)
     this.#rates.set(peerId, rate)
+    for (const quietest of this.#rates.keys()) {
+      if (this.#rates.size <= REMEMBERED_RATES) break
+      this.#rates.delete(quietest)
+    }
     return rate
   }
 }

@@ -38,8 +38,9 @@ export interface ReputationParts {
 
 /**
  * What peers and addresses have done to this node, all swarms together. A score halves every OFFENCE_HALF_LIFE_MS.
- * Fresh keys cost nothing, so part of each offence is charged to the address: enough of them, and strangers from there
- * are refused. Sessions that run, and peers that we dial, are judged by their id alone. Pure, bounded, not stored.
+ * Fresh keys cost nothing, so part of each offence is charged to the address if it is public: enough of them, and
+ * strangers from there are refused. Sessions that run, and peers that we dial, are judged by their id alone. Pure,
+ * bounded, not stored.
  */
 export class Reputation {
   readonly #parts: ReputationParts
@@ -102,24 +103,40 @@ export class Reputation {
 }
 
 /**
- * What is charged for an address: an IPv4 address, an IPv6 /64 (one customer's). Nothing on loopback, where every peer
- * of this machine has the same address, nor behind a relay, whose address it is.
+ * What is charged for an address: a public IPv4 address, a public IPv6 /64 (one customer's). Nothing in private ranges,
+ * where all who come through a container's proxy, a cluster's gateway or a tunnel have one address, nor on loopback,
+ * nor behind a relay, whose address it is.
  */
 function placeOf (addr: string | undefined): string | undefined {
-  if (addr === undefined || addr.includes('/p2p-circuit') || scopeOf(addr) === 'loopback') return undefined
+  if (addr === undefined || addr.includes('/p2p-circuit')) return undefined
   const [, family, host = ''] = addr.split('/')
-  if (family === 'ip4') return host
-  return family === 'ip6' ? networkOf(host) : undefined
+  const groups = family === 'ip6' ? groupsOf(host) : []
+  const ip4 = family === 'ip4' ? host : mappedIp4(groups)
+  if (ip4 !== undefined) return scopeOf(`/ip4/${ip4}`) === 'public' ? ip4 : undefined
+  return family === 'ip6' && scopeOf(addr) === 'public' ? groups.slice(0, 4).map(group => group.toString(16)).join(':') : undefined
 }
 
-/** The first four groups of an IPv6 address, written out; of an IPv4 address in IPv6 clothes, that. */
-function networkOf (host: string): string {
-  const ip = host.toLowerCase()
-  if (ip.startsWith('::ffff:') && ip.includes('.')) return ip.slice(7)
-  const [before = '', after] = ip.split('::')
-  const head = before === '' ? [] : before.split(':')
-  const tail = after === undefined || after === '' ? [] : after.split(':')
+/** The eight groups of an IPv6 address. */
+function groupsOf (host: string): number[] {
+  const [before = '', after] = host.split('::')
+  const head = numbersOf(before)
+  const tail = numbersOf(after ?? '')
   const zeros = after === undefined ? 0 : Math.max(0, 8 - head.length - tail.length)
-  return [...head, ...Array.from({ length: zeros }, () => '0'), ...tail].slice(0, 4)
-    .map(group => Number.parseInt(group, 16).toString(16)).join(':')
+  return [...head, ...Array.from({ length: zeros }, () => 0), ...tail]
+}
+
+/** Groups of IPv6 text; the last two may be written as an IPv4 address. */
+function numbersOf (text: string): number[] {
+  return text.split(':').filter(group => group !== '').flatMap(group => {
+    if (!group.includes('.')) return [Number.parseInt(group, 16)]
+    const [a = 0, b = 0, c = 0, d = 0] = group.split('.').map(Number)
+    return [a * 256 + b, c * 256 + d]
+  })
+}
+
+/** The IPv4 address that an IPv6 address stands for (::ffff:0:0/96), however it is written. */
+function mappedIp4 (groups: readonly number[]): string | undefined {
+  const [high = 0, low = 0] = groups.slice(6)
+  if (groups.length !== 8 || groups[5] !== 0xffff || groups.slice(0, 5).some(group => group !== 0)) return undefined
+  return [high >> 8, high & 255, low >> 8, low & 255].join('.')
 }

@@ -94,6 +94,24 @@ describe('reputation', () => {
     expect(welcome.filter(addr => reputation.isRefusedPlace(addr))).toEqual([])
   })
 
+  it('charges no private address, behind which many may be', () => {
+    const { reputation, fail } = world()
+    const shared = ['/ip4/172.17.0.1/tcp/1', '/ip4/10.42.0.1/tcp/1', '/ip4/192.168.1.1/tcp/1', '/ip4/100.64.0.1/tcp/1',
+      '/ip4/169.254.1.1/tcp/1', '/ip6/fd00::1/tcp/1', '/ip6/fe80::1/tcp/1', '/ip6/::ffff:10.0.0.1/tcp/1',
+      '/ip6/::ffff:a00:1/tcp/1', '/ip6/::ffff:7f00:1/tcp/1']
+    for (const addr of shared) for (let i = 0; i < 99; i++) fail(`key-${i}`, 'ERR_BAD_BLOCK', addr)
+    expect(shared.filter(addr => reputation.isRefusedPlace(addr))).toEqual([])
+  })
+
+  it('takes an IPv4 address in IPv6 clothes for what it is, however it is written', () => {
+    const { reputation, fail } = world()
+    for (let i = 0; i < 99; i++) fail(`key-${i}`, 'ERR_BAD_BLOCK', '/ip6/::ffff:102:304/tcp/1')
+    const same = ['/ip4/1.2.3.4/tcp/1', '/ip6/::ffff:1.2.3.4/tcp/1', '/ip6/0:0:0:0:0:FFFF:0102:0304/tcp/1']
+    const others = ['/ip4/1.2.3.5/tcp/1', '/ip6/::ffff:102:305/tcp/1', '/ip6/::1/tcp/1', '/ip6/2001:db8::1/tcp/1']
+    expect(same.filter(addr => !reputation.isRefusedPlace(addr))).toEqual([])
+    expect(others.filter(addr => reputation.isRefusedPlace(addr))).toEqual([])
+  })
+
   it('remembers so many, and forgets who has been quiet longest', () => {
     const { reputation, wait, fail } = world()
     fail('regular', 'ERR_BAD_BLOCK')
