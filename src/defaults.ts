@@ -50,6 +50,8 @@ export const GIVE_UP_SECONDS = 60
 export const MAX_LOOK_MS = 2000
 /** After so long without a verified byte a pull says what it waits for. */
 export const WAIT_NOTE_MS = 3000
+/** For that it is counted this often who holds what is missing: about 20 ms with 200 peers and a million blocks. */
+export const WAIT_COUNT_MS = 3000
 /** Free space kept beyond the model when checking for room before the first byte. */
 export const SPARE_DISK_BYTES = 64 * MIB
 
