@@ -39,12 +39,21 @@ export class TreeFetch {
     this.#parts = parts
   }
 
-  /** Resolves with the nodes in order; waits for peers as long as it takes. */
-  async fetch (cids: readonly CID[]): Promise<Uint8Array[]> {
+  /**
+   * Resolves with the nodes in order; waits for peers as long as it takes. `onFetched` is told of each as soon as it is
+   * verified: many may come before the last, or the last never.
+   */
+  async fetch (
+    cids: readonly CID[], onFetched: (cid: CID, bytes: Uint8Array) => void = () => {}
+  ): Promise<Uint8Array[]> {
     if (this.#stopped !== undefined) throw this.#stopped
     const wanted = cids.map(cid => this.#want(cid))
     this.ask()
-    return await Promise.all(wanted.map(async one => await one.promise.promise))
+    return await Promise.all(wanted.map(async ({ cid, promise }) => {
+      const bytes = await promise.promise
+      onFetched(cid, bytes)
+      return bytes
+    }))
   }
 
   /** True when a node that has come in is one that was asked for. */

@@ -31,7 +31,9 @@ describe('the notes of a wait', () => {
     const notes = new Array<string>()
     const wait = new WaitNotes({ state: () => state, giveUpMs: 60_000, note: message => { notes.push(message) } })
     let quietMs = 0
-    const look = (ms: number): void => { for (const end = quietMs + ms; quietMs < end;) wait.onLook(quietMs += LOOK_MS) }
+    const look = (ms: number): void => {
+      for (const end = quietMs + ms; quietMs < end;) wait.onLook(quietMs += LOOK_MS)
+    }
     look(WAIT_NOTE_MS)
     expect(counts).toHaveBeenCalledTimes(0)
     const puppet = await Puppet.meet(node)
