@@ -226,7 +226,7 @@ export class Swarm implements SessionHost {
   onBlockStart (session: Session, block: BlockMessage): boolean {
     const isOfUse = block.cid === undefined
       ? this.#downloader?.onBlockStart(session, block) ?? false
-      : this.treeFetch.isWanted(block.cid)
+      : this.treeFetch.onNodeStart(session, block.cid)
     // What is skipped was received all the same.
     if (!isOfUse) this.receivedBytes += block.payloadBytes
     return isOfUse

@@ -57,7 +57,8 @@ it('a tree comes node by node: each is life, and kept though the rest never come
   const { puppet, alive, asked } = first
   for (const i of [0, 1, 2]) {
     expect(alive).toHaveBeenCalledTimes(i)
-    await puppet.giveNode(asked()[i])
+    puppet.sendNode(asked()[i])
+    await puppet.wait(50)
     expect(nodes.kept.size).toBe(i + 1)
   }
   await first.node.swarm.stop()
@@ -72,8 +73,10 @@ it('a tree comes node by node: each is life, and kept though the rest never come
 it('a tree that cannot be stored is not waited for', async () => {
   const [model, nodes] = [await treeOfFive(), new Nodes()]
   const { puppet, asked, over } = await fetching(model, nodes)
-  await puppet.giveNode(asked()[0])
+  puppet.sendNode(asked()[0])
+  await puppet.wait(50)
   nodes.failure = new Error('Disk of the test')
-  await puppet.giveNode(asked()[1])
+  puppet.sendNode(asked()[1])
+  await puppet.wait(50)
   expect(await over).toBe(nodes.failure)
 })
