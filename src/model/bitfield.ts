@@ -52,6 +52,34 @@ export class Bitfield {
     this.#count = this.length
   }
 
+  /** How many bits are set both here and in another of this length. */
+  countBoth (other: Bitfield): number {
+    this.#checkLength(other)
+    let count = 0
+    for (let w = 0; w < this.words.length; w++) count += popcount((this.words[w] ?? 0) & (other.words[w] ?? 0))
+    return count
+  }
+
+  /** Clears every bit that is set in another of this length. */
+  deleteAll (other: Bitfield): void {
+    this.#checkLength(other)
+    for (let w = 0; w < this.words.length; w++) {
+      const word = this.words[w] ?? 0
+      const gone = other.words[w] ?? 0
+      this.words[w] = word & ~gone
+      this.#count -= popcount(word & gone)
+    }
+  }
+
+  /** A new one with the bits that are set here and not in another of this length. */
+  without (other: Bitfield): Bitfield {
+    const rest = new Bitfield(this.length)
+    rest.words.set(this.words)
+    rest.#count = this.#count
+    rest.deleteAll(other)
+    return rest
+  }
+
   /** The indexes that are set, ascending. */
   * indexes (): Generator<number> {
     for (let w = 0; w < this.words.length; w++) {
@@ -98,4 +126,15 @@ export class Bitfield {
   #check (index: number): void {
     if (!(index >= 0 && index < this.length)) throw new RangeError(`Bit ${index} of a bitfield of ${this.length}`)
   }
+
+  #checkLength (other: Bitfield): void {
+    if (other.length !== this.length) throw new RangeError(`A bitfield of ${other.length} bits, expected ${this.length}`)
+  }
+}
+
+/** Bits set in 32 bits, summed in parallel: pairs, nibbles, bytes, then all four by one multiplication. */
+function popcount (word: number): number {
+  const pairs = word - ((word >>> 1) & 0x55555555)
+  const nibbles = (pairs & 0x33333333) + ((pairs >>> 2) & 0x33333333)
+  return Math.imul((nibbles + (nibbles >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24
 }

@@ -1,14 +1,13 @@
-import { Bitfield } from '../model/bitfield.ts'
 import type { Target } from '../files/target-port.ts'
 import type { Search } from '../swarm/search.ts'
 import type { Swarm } from '../swarm/swarm.ts'
 
 /** What a pull looks at to say what it lacks and who could help. */
 export interface PullState {
-  readonly swarm: Swarm
-  readonly search: Search
+  readonly swarm: Pick<Swarm, 'sessions' | 'unreadableAt'>
+  readonly search: Pick<Search, 'nameOf' | 'report' | 'tried'>
   /** Undefined until the tree is here. */
-  readonly target?: Target | undefined
+  readonly target?: Pick<Target, 'wanted' | 'held'> | undefined
 }
 
 /** A connected peer, as far as it could give what is missing. */
@@ -21,19 +20,12 @@ export interface ConnectedSource {
   readonly hasTree: boolean
 }
 
-/** Blocks that are wanted and not held. */
-export function missingOf (target: Target): Bitfield {
-  const missing = new Bitfield(target.wanted.length)
-  for (const block of target.wanted.indexes()) if (!target.held.has(block)) missing.add(block)
-  return missing
-}
-
 export function connectedSources ({ swarm, search, target }: PullState): ConnectedSource[] {
-  const missing = target === undefined ? undefined : missingOf(target)
+  const missing = target?.wanted.without(target.held)
   return [...swarm.sessions.values()].map(({ peerId, theirHoldings, theirTree }) => ({
     name: search.nameOf(peerId),
     state: swarm.unreadableAt.has(peerId) ? 'unreadable' : 'able',
-    blocks: missing === undefined || theirHoldings === undefined ? undefined : inBoth(missing, theirHoldings),
+    blocks: theirHoldings === undefined ? undefined : missing?.countBoth(theirHoldings),
     hasTree: theirTree
   }))
 }
@@ -41,16 +33,9 @@ export function connectedSources ({ swarm, search, target }: PullState): Connect
 /** How many of the missing blocks no connected peer says it holds. */
 export function unheldCount ({ swarm, target }: PullState): number {
   if (target === undefined) return 0
-  const missing = missingOf(target)
+  const missing = target.wanted.without(target.held)
   for (const { theirHoldings } of swarm.sessions.values()) {
-    if (theirHoldings === undefined) continue
-    for (const block of theirHoldings.indexes()) missing.delete(block)
+    if (theirHoldings !== undefined) missing.deleteAll(theirHoldings)
   }
   return missing.count
-}
-
-function inBoth (a: Bitfield, b: Bitfield): number {
-  let count = 0
-  for (const block of a.indexes()) if (b.has(block)) count++
-  return count
 }

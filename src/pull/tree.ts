@@ -3,7 +3,7 @@ import { resolveManifest } from '../model/resolve.ts'
 import type { PullWatch } from './watch.ts'
 import type { Hash } from '../model/block-id.ts'
 import type { Manifest } from '../model/manifest.ts'
-import type { TreeNodes } from '../store/tree-nodes.ts'
+import type { TreeNode, TreeNodes } from '../store/tree-nodes.ts'
 import type { Swarm } from '../swarm/swarm.ts'
 import type { CID } from 'multiformats/cid'
 
@@ -27,9 +27,13 @@ export async function fetchTree (root: CID, parts: FetchTreeParts, signal: Abort
     ...(signal !== undefined && { signal }),
     getNodes: async cids => {
       const missing = cids.filter(cid => !store.nodes.hasNode(cid))
-      const fetched = await swarm.treeFetch.fetch(missing)
-      watch.alive()
-      await store.nodes.putNodes(missing.map((cid, i) => ({ cid, bytes: fetched[i] ?? new Uint8Array(0) })))
+      const keeping = new Keeping(store.nodes)
+      const fetching = swarm.treeFetch.fetch(missing, (cid, bytes) => {
+        watch.alive()
+        keeping.add({ cid, bytes })
+      })
+      await Promise.race([fetching, keeping.failed])
+      await keeping.end()
       return cids.map(cid => {
         const bytes = store.nodes.getNode(cid)
         if (bytes === undefined) throw new ModelswarmError('ERR_STATE_DAMAGED', `Node ${cid} was stored and is gone`)
@@ -37,4 +41,38 @@ export async function fetchTree (root: CID, parts: FetchTreeParts, signal: Abort
       })
     }
   })
+}
+
+/** Stores nodes as they come, so that a pull that ends before the last of a batch goes on from there. */
+class Keeping {
+  /** Never resolves. */
+  readonly failed: Promise<never>
+  readonly #reject: (err: unknown) => void
+  readonly #nodes: Pick<TreeNodes, 'putNodes'>
+  #waiting: TreeNode[] = []
+  #underWay: Promise<void> | undefined
+
+  constructor (nodes: Pick<TreeNodes, 'putNodes'>) {
+    this.#nodes = nodes
+    const { promise, reject } = Promise.withResolvers<never>()
+    this.failed = promise
+    this.#reject = reject
+    promise.catch(() => { /* whoever races it sees it; nobody may be racing any more */ })
+  }
+
+  /** What comes while others are written is written after them, together. */
+  add (node: TreeNode): void {
+    this.#waiting.push(node)
+    this.#underWay ??= this.#write().catch(this.#reject)
+  }
+
+  /** Resolves when all are stored. */
+  async end (): Promise<void> {
+    await Promise.race([this.failed, this.#underWay])
+  }
+
+  async #write (): Promise<void> {
+    while (this.#waiting.length > 0) await this.#nodes.putNodes(this.#waiting.splice(0))
+    this.#underWay = undefined
+  }
 }

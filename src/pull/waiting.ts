@@ -1,5 +1,5 @@
-import { WAIT_NOTE_MS } from '../defaults.ts'
-import { connectedSources, unheldCount } from './sources.ts'
+import { WAIT_COUNT_MS, WAIT_NOTE_MS } from '../defaults.ts'
+import { unheldCount } from './sources.ts'
 import type { PullState } from './sources.ts'
 
 /** What a pull waits for; a change of kind is told anew, a change of number is not. */
@@ -18,6 +18,8 @@ export interface WaitNotesParts {
 export class WaitNotes {
   readonly #parts: WaitNotesParts
   #told: Wait['kind'] | undefined
+  /** The silence when it was last counted who holds what is missing. */
+  #countedAtMs: number | undefined
 
   constructor (parts: WaitNotesParts) {
     this.#parts = parts
@@ -25,34 +27,37 @@ export class WaitNotes {
 
   /** To be called now and then with the time since the last verified byte. */
   onLook (quietMs: number): void {
-    if (quietMs < Math.min(WAIT_NOTE_MS, this.#parts.giveUpMs / 2)) {
-      this.#told = undefined
+    const { state, giveUpMs, note } = this.#parts
+    if (quietMs < Math.min(WAIT_NOTE_MS, giveUpMs / 2)) {
+      this.#told = this.#countedAtMs = undefined
       return
     }
-    const wait = waitOf(this.#parts.state())
+    const wait = this.#waitOf(state(), quietMs)
     if (wait === undefined || wait.kind === this.#told) return
     this.#told = wait.kind
-    this.#parts.note(wait.words)
+    note(wait.words)
   }
-}
 
-/** Undefined when nothing is missing: files are being completed. */
-function waitOf (state: PullState): Wait | undefined {
-  const { target, search } = state
-  const connected = connectedSources(state)
-  const missing = target === undefined ? 0 : target.wanted.count - target.held.count
-  const what = target === undefined ? 'the tree of the model' : `${missing} of ${target.wanted.count} blocks`
-  if (target !== undefined && missing === 0) return undefined
-  if (connected.length === 0) {
-    const tried = search.tried === 0 ? 'no address is known' : `${search.tried} known, tried again with growing pauses`
-    return { kind: 'peer', words: `Waiting for ${what}: no peer is connected (${tried})` }
+  /** Undefined when nothing is missing, files are being completed; and when it is not yet time to count again. */
+  #waitOf (state: PullState, quietMs: number): Wait | undefined {
+    const { target, search, swarm: { sessions } } = state
+    const missing = target === undefined ? 0 : target.wanted.count - target.held.count
+    const what = target === undefined ? 'the tree of the model' : `${missing} of ${target.wanted.count} blocks`
+    if (target !== undefined && missing === 0) return undefined
+    if (sessions.size === 0) {
+      const tried = search.tried === 0 ? 'no address is known' : `${search.tried} known, tried again with growing pauses`
+      return { kind: 'peer', words: `Waiting for ${what}: no peer is connected (${tried})` }
+    }
+    const peers = `the ${sessions.size} connected peer${sessions.size === 1 ? '' : 's'}`
+    if (target === undefined) return { kind: 'tree', words: `Waiting for ${what}: ${peers} sent nothing of it yet` }
+    const pauseMs = Math.min(WAIT_COUNT_MS, this.#parts.giveUpMs / 4)
+    if (this.#countedAtMs !== undefined && quietMs - this.#countedAtMs < pauseMs) return undefined
+    this.#countedAtMs = quietMs
+    const unheld = unheldCount(state)
+    if (unheld > 0) {
+      const which = unheld === missing ? 'any' : unheld
+      return { kind: 'blocks', words: `Waiting for ${what}: nobody connected has ${which} of them` }
+    }
+    return { kind: 'delivery', words: `Waiting for ${what}: ${peers} could give them and sent nothing lately` }
   }
-  const peers = `the ${connected.length} connected peer${connected.length === 1 ? '' : 's'}`
-  if (target === undefined) return { kind: 'tree', words: `Waiting for ${what}: ${peers} sent nothing of it yet` }
-  const unheld = unheldCount(state)
-  if (unheld > 0) {
-    const which = unheld === missing ? 'any' : unheld
-    return { kind: 'blocks', words: `Waiting for ${what}: nobody connected has ${which} of them` }
-  }
-  return { kind: 'delivery', words: `Waiting for ${what}: ${peers} could give them and sent nothing lately` }
 }

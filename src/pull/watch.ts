@@ -1,11 +1,7 @@
+import { MAX_LOOK_MS } from '../defaults.ts'
 import type { Clock } from '../swarm/ports.ts'
 
 const LOOK_MS = 250
-/**
- * What one look may add to the silence: a process that was stopped, or a machine that slept, has not waited meanwhile,
- * and gets its time to connect again.
- */
-const MAX_LOOK_MS = 2000
 
 export interface PullWatchParts {
   clock: Clock

@@ -5,6 +5,7 @@ import type { BlockAccess, Clock } from './ports.ts'
 export interface DoubtsParts {
   clock: Clock
   isHeld: (block: number) => boolean
+  /** Tells its owner of a failure before it throws it. */
   recheck: NonNullable<BlockAccess['recheck']>
   /** Its bytes are not here any more. */
   onLost: (block: number) => void
@@ -41,21 +42,25 @@ export class Doubts {
 
   async #run (): Promise<void> {
     this.#isRunning = true
-    for (const block of this.#waiting) {
-      this.#waiting.delete(block)
-      if (!this.#parts.isHeld(block)) continue
-      this.#checkedAt.set(block, this.#parts.clock.now())
-      if (!await this.#isHere(block) && !this.#isStopped) this.#parts.onLost(block)
+    try {
+      for (const block of this.#waiting) {
+        this.#waiting.delete(block)
+        if (!this.#parts.isHeld(block)) continue
+        this.#checkedAt.set(block, this.#parts.clock.now())
+        if (!await this.#isHere(block) && !this.#isStopped) this.#parts.onLost(block)
+      }
+    } finally {
+      this.#isRunning = false
     }
-    this.#isRunning = false
   }
 
   async #isHere (block: number): Promise<boolean> {
     try {
       return await this.#parts.recheck(block)
     } catch (err) {
-      // A disk that fails proves nothing about the bytes; a file that is gone or changed does.
-      return isModelswarmError(err, 'ERR_DISK', 'ERR_STOPPED')
+      // A file that is gone or changed has lost the block. Any other failure, of a disk or of our own code, proves
+      // nothing about the bytes: the block is kept, and `recheck` has told why.
+      return !isModelswarmError(err, 'ERR_NOT_HELD', 'ERR_FILE_CHANGED', 'ERR_PATH_NOT_FOUND')
     }
   }
 }

@@ -1,4 +1,4 @@
-import { FULL_MESH_PEERS, GRAPH_DEGREE, PARALLEL_DIALS } from '../defaults.ts'
+import { FULL_MESH_PEERS, GRAPH_DEGREE, MAX_TRIED, PARALLEL_DIALS, REDIAL_MAX_MS } from '../defaults.ts'
 import { Candidates } from './candidates.ts'
 import { troubleOf } from './trouble.ts'
 import type { Candidate } from './candidates.ts'
@@ -10,7 +10,10 @@ import type { TriedSource } from './trouble.ts'
 export interface SearchParts {
   ourId: string
   swarm: Pick<Swarm, 'sessions'>
-  /** Resolves when there is a session with the candidate; enters its peer id as soon as that is known. */
+  /**
+   * Resolves when there is a session with the candidate, or the candidate says that there is; enters its peer id as
+   * soon as that is known.
+   */
   dial: (candidate: Candidate) => Promise<void>
   /** How long a peer is not to be dialled because of what it did. */
   refusedForMs: (peerId: string) => number
@@ -107,11 +110,7 @@ export class Search {
       }
       candidate.state = 'dialling'
       this.#dialling++
-      this.#parts.dial(candidate).then(() => {
-        this.#candidates.connected(candidate)
-        this.#tried.delete(candidate.key)
-        if (candidate.peerId !== undefined) this.#tried.delete(candidate.peerId)
-      }).catch((err: unknown) => {
+      this.#parts.dial(candidate).then(() => { this.#onDialled(candidate) }).catch((err: unknown) => {
         const id = candidate.peerId ?? candidate.key
         this.#note(id, candidate.addrs[0] ?? this.nameOf(id), err)
         this.#candidates.failed(candidate, troubleOf(err).kind, this.#parts.clock.now(), this.#parts.random)
@@ -127,9 +126,25 @@ export class Search {
     const least = wanted > 0 ? MIN_TICK_MS : IDLE_TICK_MS
     this.#cancelTimer = this.#parts.clock.setTimer(Math.max(least, nextAt - now), () => { this.#tick() })
   }
+
+  #onDialled (candidate: Candidate): void {
+    const { swarm: { sessions }, ourId, clock, random } = this.#parts
+    const { key, peerId } = candidate
+    if (peerId === undefined || peerId === ourId || sessions.has(peerId)) {
+      this.#candidates.connected(candidate)
+      this.#tried.delete(key)
+      if (peerId !== undefined) this.#tried.delete(peerId)
+      return
+    }
+    // The peer has a session with us that we have not (any more): its own is on its way here, or it has not noticed the
+    // end of an old one, as after a change of address. It is tried until it notices, however long that takes.
+    this.#note(peerId, this.nameOf(peerId), undefined)
+    this.#candidates.failed(candidate, 'lost', clock.now(), random)
+    if (this.#candidates.get(key) === undefined) {
+      this.#candidates.add({ ...candidate, at: clock.now() + REDIAL_MAX_MS })
+    }
+  }
 }
 
-/** Sources whose fate is remembered for the message of a pull that gave up. */
-const MAX_TRIED = 256
 const MIN_TICK_MS = 50
 const IDLE_TICK_MS = 2000

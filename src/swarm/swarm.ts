@@ -227,7 +227,7 @@ export class Swarm implements SessionHost {
   onBlockStart (session: Session, block: BlockMessage): Arrival {
     const arrival = block.cid === undefined
       ? this.#downloader?.onBlockStart(session, block) ?? 'unasked'
-      : this.treeFetch.isWanted(block.cid) ? 'wanted' : 'unasked'
+      : this.treeFetch.onNodeStart(session, block.cid) ? 'wanted' : 'unasked'
     // What is skipped was received all the same.
     if (arrival !== 'wanted') this.receivedBytes += block.payloadBytes
     return arrival

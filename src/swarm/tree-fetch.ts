@@ -10,6 +10,8 @@ interface Wanted {
   readonly promise: PromiseWithResolvers<Uint8Array>
   askedOf: string | undefined
   askedAt: number
+  /** Peers that were asked and have not answered: they may yet send it, each once. */
+  readonly due: Set<string>
   /** Peers that would not give it, until when they are not asked again. */
   readonly refusedUntil: Map<string, number>
 }
@@ -25,11 +27,15 @@ export interface TreeFetchParts {
 const NODES_PER_PEER = 32
 const NODE_TIMEOUT_MS = 10_000
 const KEEP_ASKING_MS = 1000
+/** Answers remembered that may come after another peer's: of all asked of 32 peers, the oldest are forgotten first. */
+const MAX_LATE = 1024
 
 /** Fetches nodes of the tree by CID from whichever peers have it, and verifies each (I1). */
 export class TreeFetch {
   readonly #parts: TreeFetchParts
   readonly #wanted = new Map<string, Wanted>()
+  /** Answers that are due, by peer and node, to what somebody else has answered meanwhile. */
+  readonly #late = new Set<string>()
   #cancelTimer: () => void = () => {}
   #stopped: Error | undefined
   /** Payload received. */
@@ -39,25 +45,41 @@ export class TreeFetch {
     this.#parts = parts
   }
 
-  /** Resolves with the nodes in order; waits for peers as long as it takes. */
-  async fetch (cids: readonly CID[]): Promise<Uint8Array[]> {
+  /**
+   * Resolves with the nodes in order; waits for peers as long as it takes. `onFetched` is told of each as soon as it is
+   * verified: many may come before the last, or the last never.
+   */
+  async fetch (
+    cids: readonly CID[], onFetched: (cid: CID, bytes: Uint8Array) => void = () => {}
+  ): Promise<Uint8Array[]> {
     if (this.#stopped !== undefined) throw this.#stopped
     const wanted = cids.map(cid => this.#want(cid))
     this.ask()
-    return await Promise.all(wanted.map(async one => await one.promise.promise))
+    return await Promise.all(wanted.map(async ({ cid, promise }) => {
+      const bytes = await promise.promise
+      onFetched(cid, bytes)
+      return bytes
+    }))
   }
 
-  /** True when a node that has come in is one that was asked for. */
-  isWanted (cidBytes: Uint8Array): boolean {
-    return this.#wanted.has(keyOf(cidBytes))
+  /** A node begins to come: true when it is wanted, or was asked of this peer and comes too late to be of use. */
+  onNodeStart (session: Session, cidBytes: Uint8Array): boolean {
+    return this.#wanted.has(keyOf(cidBytes)) || this.#late.delete(lateKey(session.peerId, keyOf(cidBytes)))
   }
 
   onNode (session: Session, cidBytes: Uint8Array, payload: Uint8Array): void {
     const wanted = this.#wanted.get(keyOf(cidBytes))
-    if (wanted === undefined) return
+    if (wanted === undefined) {
+      // Another peer's was verified while this one was on its way in.
+      this.#late.delete(lateKey(session.peerId, keyOf(cidBytes)))
+      return
+    }
     this.receivedBytes += payload.byteLength
+    wanted.due.delete(session.peerId)
     verifyBytes(payload, digestOfCid(wanted.cid), this.#parts.hash, session.peerId).then(() => {
       this.#wanted.delete(keyOf(cidBytes))
+      for (const peerId of wanted.due) this.#late.add(lateKey(peerId, keyOf(cidBytes)))
+      for (const oldest of this.#late) if (this.#late.size > MAX_LATE) this.#late.delete(oldest)
       wanted.promise.resolve(payload)
       this.ask()
     }, (err: unknown) => {
@@ -70,6 +92,7 @@ export class TreeFetch {
   onReject (session: Session, cids: readonly Uint8Array[], retryAfterMs: number): void {
     for (const cid of cids) {
       const wanted = this.#wanted.get(keyOf(cid))
+      wanted?.due.delete(session.peerId)
       if (wanted?.askedOf !== session.peerId) continue
       this.#refuse(wanted, session.peerId, Math.max(KEEP_ASKING_MS, retryAfterMs))
     }
@@ -79,6 +102,7 @@ export class TreeFetch {
   onLeave (session: Session): void {
     for (const wanted of this.#wanted.values()) {
       wanted.refusedUntil.delete(session.peerId)
+      wanted.due.delete(session.peerId)
       if (wanted.askedOf === session.peerId) wanted.askedOf = undefined
     }
     this.ask()
@@ -102,6 +126,7 @@ export class TreeFetch {
       if (session === undefined) continue
       wanted.askedOf = session.peerId
       wanted.askedAt = now
+      wanted.due.add(session.peerId)
       busy.set(session.peerId, (busy.get(session.peerId) ?? 0) + 1)
       const asked = load.get(session)
       if (asked === undefined) load.set(session, [wanted])
@@ -128,7 +153,7 @@ export class TreeFetch {
     const promise = Promise.withResolvers<Uint8Array>()
     // A stop may come before anybody waits on it.
     promise.promise.catch(() => {})
-    const wanted: Wanted = { cid, promise, askedOf: undefined, askedAt: 0, refusedUntil: new Map() }
+    const wanted: Wanted = { cid, promise, askedOf: undefined, askedAt: 0, due: new Set(), refusedUntil: new Map() }
     this.#wanted.set(key, wanted)
     return wanted
   }
@@ -155,4 +180,8 @@ export class TreeFetch {
 
 function keyOf (cid: Uint8Array): string {
   return String.fromCharCode(...cid)
+}
+
+function lateKey (peerId: string, key: string): string {
+  return `${peerId} ${key}`
 }

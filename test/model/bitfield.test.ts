@@ -38,6 +38,30 @@ describe('Bitfield', () => {
     }))
   })
 
+  it('counts and takes out what another has, as bit by bit', () => {
+    const pairs = fc.integer({ min: 0, max: 300 }).chain(length => {
+      const indexes = fc.uniqueArray(fc.nat(Math.max(0, length - 1)), { maxLength: length })
+      return fc.tuple(fc.constant(length), indexes, indexes, fc.boolean())
+    })
+    fc.assert(fc.property(pairs, ([length, ours, theirs, isFull]) => {
+      const [field, other] = [fieldOf(length, ours), fieldOf(length, theirs)]
+      if (isFull) other.fill()
+      const both = ours.filter(index => other.has(index))
+      const rest = field.without(other)
+      expect(field.countBoth(other)).toBe(both.length)
+      expect(other.countBoth(field)).toBe(both.length)
+      expect([...field.indexes()]).toEqual(ours.toSorted((a, b) => a - b))
+      field.deleteAll(other)
+      for (const some of [rest, field]) {
+        expect([...some.indexes()]).toEqual(ours.filter(index => !other.has(index)).toSorted((a, b) => a - b))
+        expect(some.count).toBe(ours.length - both.length)
+      }
+    }))
+    expect(() => new Bitfield(8).countBoth(new Bitfield(9))).toThrow(RangeError)
+    expect(() => { new Bitfield(8).deleteAll(new Bitfield(9)) }).toThrow(RangeError)
+    expect(() => new Bitfield(8).without(new Bitfield(9))).toThrow(RangeError)
+  })
+
   it('is full when filled, with pad bits zero', () => {
     for (const length of [0, 1, 7, 8, 9, 31, 32, 33, 64, 65, 300]) {
       const field = new Bitfield(length)

@@ -18,7 +18,9 @@ interface Doubted {
   lost: number[]
 }
 
-function doubted (recheck: (block: number) => boolean = () => true): Doubted {
+function doubted (
+  recheck: (block: number) => boolean = () => true, onLost: (block: number) => void = () => {}
+): Doubted {
   const [clock, checked, lost] = [new VirtualClock(), new Array<number>(), new Array<number>()]
   const doubts = new Doubts({
     clock,
@@ -27,7 +29,10 @@ function doubted (recheck: (block: number) => boolean = () => true): Doubted {
       checked.push(block)
       return recheck(block)
     },
-    onLost: block => { lost.push(block) }
+    onLost: block => {
+      onLost(block)
+      lost.push(block)
+    }
   })
   return { doubts, clock, checked, lost }
 }
@@ -57,6 +62,26 @@ describe('doubts', () => {
     doubts.add([0, 1, 2, 3, 9])
     await pass(clock, 10)
     expect([checked, lost]).toEqual([[0, 1, 2, 3], [1, 3]])
+  })
+
+  it('lose no block for a failure that says nothing about its bytes', async () => {
+    const failures = [
+      new ModelswarmError('ERR_NOT_HELD', 'x'), new ModelswarmError('ERR_PATH_NOT_FOUND', 'x'),
+      new ModelswarmError('ERR_PATH_PERMISSION', 'x'), new TypeError('x')
+    ]
+    const { doubts, clock, lost } = doubted(block => { throw failures[block] ?? new Error('x') })
+    doubts.add([0, 1, 2, 3])
+    await pass(clock, 10)
+    expect(lost).toEqual([0, 1])
+  })
+
+  it('go on after one that its owner could not answer', async () => {
+    const { doubts, clock, checked, lost } = doubted(() => false, block => { if (block === 1) throw new Error('x') })
+    doubts.add([1, 2])
+    await pass(clock, 10)
+    doubts.add([3])
+    await pass(clock, 10)
+    expect([checked, lost]).toEqual([[1, 2, 3], [2, 3]])
   })
 })
 

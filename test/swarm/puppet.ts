@@ -92,13 +92,16 @@ export class Puppet {
   /** Answers requests for tree nodes like a peer that has the tree; other requests are left to the test. */
   async giveTree (): Promise<void> {
     for (let answered = 0; answered < this.of('request').length;) {
-      for (const cid of this.of('request')[answered++]?.cids ?? []) {
-        const payload = [...this.node.model.store.blocks.values()].find(bytes => isNamed(bytes, cid))
-        if (payload === undefined) throw new Error('Asked for a node that is not in the tree')
-        this.data.send({ type: 'block', index: 0, cid, payloadBytes: payload.byteLength, encoding: 0 }, payload)
-      }
+      for (const cid of this.of('request')[answered++]?.cids ?? []) this.sendNode(cid)
       await this.wait(50)
     }
+  }
+
+  /** Sends one node of the tree. */
+  sendNode (cid: Uint8Array | undefined): void {
+    const payload = [...this.node.model.store.blocks.values()].find(bytes => cid !== undefined && isNamed(bytes, cid))
+    if (cid === undefined || payload === undefined) throw new Error('Asked for a node that is not in the tree')
+    this.data.send({ type: 'block', index: 0, cid, payloadBytes: payload.byteLength, encoding: 0 }, payload)
   }
 
   async wait (ms: number): Promise<void> {

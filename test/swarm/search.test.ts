@@ -1,11 +1,13 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { ModelswarmError } from '../../src/errors.ts'
 import { byeError } from '../../src/swarm/bye-error.ts'
 import { Search } from '../../src/swarm/search.ts'
 import { troubleOf } from '../../src/swarm/trouble.ts'
 import { ByeReason } from '../../src/wire/protocol.ts'
 import { VirtualClock } from '../sim/virtual-clock.ts'
-import { pass } from './memory-node.ts'
+import { MemoryNode, dial, memoryModel, pass } from './memory-node.ts'
+
+vi.mock('../../src/swarm/proof.ts', async () => await import('./instant-proof.ts'))
 
 describe('the trouble with a source', () => {
   it.each<[unknown, string]>([
@@ -48,6 +50,42 @@ describe('a search', () => {
     const pauses = dialledAt.slice(1).map((at, i) => at - (dialledAt[i] ?? 0))
     expect(pauses.slice(0, 6)).toEqual([500, 1000, 2000, 4000, 8000, 10_000])
     expect(search.report().map(({ name, trouble }) => [name, trouble.kind])).toEqual([['mute', 'pending'], ['refusing', 'refused']])
+    search.stop()
+  })
+
+  it.each([true, false])('tries a peer until it has noticed that its session with us is over (a hint: %s)', async isHint => {
+    const [clock, model] = [new VirtualClock(), await memoryModel()]
+    const peer = new MemoryNode('a', clock, model).serve()
+    // Ourselves at an address that we have no longer: nobody tells the peer of the end.
+    const before = new MemoryNode('b', clock, model)
+    dial(peer, before)
+    await pass(clock, 100)
+    const us = new MemoryNode('b', clock, model)
+    let dials = 0
+    const search = new Search({
+      ourId: us.id,
+      swarm: us.swarm,
+      dial: async candidate => {
+        candidate.peerId = peer.id
+        dials++
+        const dialled = dial(us, peer)
+        await new Promise<void>(resolve => { clock.setTimer(50, resolve) })
+        expect([dialled.isOver, dialled.error]).toEqual([true, undefined])
+      },
+      refusedForMs: () => 0,
+      clock,
+      random: () => 0.5,
+      signal: new AbortController().signal
+    })
+    search.add({ peerId: peer.id, addrs: ['somewhere'], isHint })
+    await pass(clock, 40_000)
+    expect(us.swarm.sessions.size).toBe(0)
+    expect(dials).toBeGreaterThan(5)
+    expect(search.report().map(({ name, trouble }) => [name, trouble.kind])).toEqual([['somewhere', 'lost']])
+    before.swarm.sessions.get('a')?.abort(new Error('Noticed'))
+    await pass(clock, 20_000)
+    expect(us.swarm.sessions.has('a')).toBe(true)
+    expect(search.report()).toEqual([])
     search.stop()
   })
 })

@@ -107,7 +107,10 @@ export class World {
 
   /** What libp2p does when a node stops. */
   hangUp (process: PeerProcess): void {
-    for (const line of this.lines) if (line.from === process || line.to === process) line.reset()
+    const isIts = (line: Line): boolean => line.from === process || line.to === process
+    for (const line of this.lines) if (isIts(line)) line.reset()
+    // Where the other side vanished without a word, what still closes here is over with this process.
+    for (const { zombies } of this.machines.values()) for (const line of zombies) if (isIts(line)) line.tell()
   }
 
   onPullEnd (process: PeerProcess, err: unknown): void {
