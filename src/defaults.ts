@@ -161,7 +161,7 @@ export const LEAST_UPLOAD_WINDOW_BYTES = 768 * KIB
 export const MAX_UPLOAD_WINDOW_BYTES = 256 * MIB
 /** A block whose receiver says nothing for so long, or for four times the last wait, has arrived or is lost. */
 export const RECEIPT_MS = 3000
-/** Blocks on their way to a peer that gives no receipts, or none yet. */
+/** Blocks on their way to a peer that gives no receipts; before its first one can have come, FIRST_GRANT_BYTES. */
 export const SILENT_PEER_BLOCKS = 2
 /** The least transit time of a path is that of the last one or two of these. */
 export const BASE_DELAY_MS = 60_000

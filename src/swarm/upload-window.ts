@@ -1,6 +1,6 @@
 import {
-  FIRST_UPLOAD_WINDOW_BYTES, LEAST_UPLOAD_WINDOW_BYTES, MAX_UPLOAD_WINDOW_BYTES, RECEIPT_MS, SILENT_PEER_BLOCKS,
-  UPLOAD_QUEUE_MS
+  FIRST_GRANT_BYTES, FIRST_UPLOAD_WINDOW_BYTES, LEAST_UPLOAD_WINDOW_BYTES, MAX_UPLOAD_WINDOW_BYTES, RECEIPT_MS,
+  SILENT_PEER_BLOCKS, UPLOAD_QUEUE_MS
 } from '../defaults.ts'
 
 /** How far the window moves in a round towards what the receipts say: half the way is quick and does not swing. */
@@ -25,6 +25,8 @@ interface Peer {
   queuedMs: number
   /** No receipt yet, or the last block sent got none in time: it is sent little, which counts for it alone. */
   isSilent: boolean
+  /** It has had no time yet to give a receipt. */
+  isNew: boolean
   /** On their way to it. */
   blocks: number
 }
@@ -40,6 +42,7 @@ interface Peer {
  */
 export class UploadWindow {
   readonly #leastBytes: number
+  readonly #newPeerBlocks: number
   #limitBytes: number
   #usedBytes = 0
   readonly #peers = new Map<string, Peer>()
@@ -57,6 +60,7 @@ export class UploadWindow {
 
   constructor (maxBlockBytes: number) {
     this.#leastBytes = Math.max(LEAST_UPLOAD_WINDOW_BYTES, 2 * maxBlockBytes)
+    this.#newPeerBlocks = Math.max(SILENT_PEER_BLOCKS, Math.floor(FIRST_GRANT_BYTES / maxBlockBytes))
     this.#limitBytes = Math.max(FIRST_UPLOAD_WINDOW_BYTES, this.#leastBytes)
   }
 
@@ -78,14 +82,14 @@ export class UploadWindow {
   /** True when a block may be begun for this peer. */
   hasRoomFor (peerId: string): boolean {
     const peer = this.#peers.get(peerId)
-    if (peer?.isSilent === true) return peer.blocks < SILENT_PEER_BLOCKS
+    if (peer?.isSilent === true) return peer.blocks < (peer.isNew ? this.#newPeerBlocks : SILENT_PEER_BLOCKS)
     if (this.#usedBytes < this.#limitBytes) return true
     this.#wasFull = true
     return false
   }
 
   join (peerId: string): void {
-    this.#peers.set(peerId, { queuedMs: 0, isSilent: true, blocks: 0 })
+    this.#peers.set(peerId, { queuedMs: 0, isSilent: true, isNew: true, blocks: 0 })
   }
 
   leave (peerId: string): void {
@@ -152,6 +156,7 @@ export class UploadWindow {
       this.#settle(key, sent, peer)
       // Also when it was cancelled: who cancels has it from elsewhere, and says so soon.
       peer.isSilent = true
+      peer.isNew = false
       this.#late.set(key, { ...sent, bytes: 0 })
       for (const oldest of this.#late.keys()) if (this.#late.size > LATE_BLOCKS) this.#late.delete(oldest)
     }

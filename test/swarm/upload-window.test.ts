@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import {
-  FIRST_UPLOAD_WINDOW_BYTES, LEAST_UPLOAD_WINDOW_BYTES, MAX_UPLOAD_WINDOW_BYTES, RECEIPT_MS, UPLOAD_QUEUE_MS
+  FIRST_GRANT_BYTES, FIRST_UPLOAD_WINDOW_BYTES, LEAST_UPLOAD_WINDOW_BYTES, MAX_UPLOAD_WINDOW_BYTES, RECEIPT_MS,
+  UPLOAD_QUEUE_MS
 } from '../../src/defaults.ts'
 import { UploadWindow } from '../../src/swarm/upload-window.ts'
 
@@ -110,7 +111,7 @@ describe('upload window', () => {
   it('sends little to a peer before its first receipt, and to one whose last was late', () => {
     const window = windowFor('known')
     window.join('new')
-    for (const block of [0, 1]) {
+    for (let block = 0; block < FIRST_GRANT_BYTES / BLOCK; block++) {
       expect(window.hasRoomFor('new')).toBe(true)
       window.begin('new', BLOCK)
       window.sent('new', block, BLOCK, 0)
@@ -121,7 +122,7 @@ describe('upload window', () => {
     expect(window.hasRoomFor('new')).toBe(true)
     window.expire(RECEIPT_MS)
     expect(window.hasRoomFor('new')).toBe(true)
-    for (const block of [2, 3]) {
+    for (const block of [102, 103]) {
       window.begin('new', BLOCK)
       window.sent('new', block, BLOCK, RECEIPT_MS)
     }
