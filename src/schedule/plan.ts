@@ -122,6 +122,7 @@ export class Plan {
     if (least <= 0 && (room <= 0 || room < step)) return
     this.#ledger.grant(source, Math.ceil(Math.max(room, least)), now)
     this.#actions.push({ type: 'want', sourceId: source.id, upTo: source.wantGranted })
+    this.#wake(source.meter.lastBytesAt + SILENT_SOURCE_MS)
   }
 
   /** Rule 3. */

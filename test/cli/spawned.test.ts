@@ -43,12 +43,12 @@ describe('the built command line', () => {
 
   it('a signal while it loads is a clean end', async () => {
     const args = ['share', `${project}LICENSE`, '--json', '--state', await tempFolder(), '--listen', '/ip4/127.0.0.1/tcp/0', '--no-mdns']
-    const child = spawn(process.execPath, [`${project}dist/src/cli/main.js`, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+    // Says when the program is ready for the signal: it loads for some 300 ms after that.
+    const watch = 'data:text/javascript,process.on("newListener",e=>{if(e==="SIGTERM")process._rawDebug("armed")})'
+    const child = spawn(process.execPath, ['--import', watch, `${project}dist/src/cli/main.js`, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
     let output = ''
     child.stdout.on('data', (data: Buffer) => { output += data.toString() })
-    child.stderr.on('data', (data: Buffer) => { output += data.toString() })
-    // Node itself needs some 50 ms until main.ts runs; the library some 300 ms more. Later is a clean end as well.
-    setTimeout(() => { child.kill('SIGTERM') }, 250)
+    child.stderr.once('data', () => { child.kill('SIGTERM') })
     const code = await new Promise<number | null>(resolve => { child.once('close', resolve) })
     expect(code).toBe(0)
     expect(output).toMatch(/\{"event":"stopped","sentBytes":0\}\n$/)

@@ -350,4 +350,21 @@ describe('scheduler with a choosing publisher', () => {
     deliver(one, 'peer', 1, 2)
     expect(one.plan(3).map(action => action.type)).toContain('want')
   })
+
+  it('looks again after a while when it granted all it may and nothing comes', () => {
+    const one = scheduler(2, { budgetBytes: 2 * SIZE })
+    one.addSource('liar', all(2), Mode.choosing)
+    one.plan(0)
+    one.addSource('publisher', all(2), Mode.choosing)
+    expect(one.plan(1)).toEqual([])
+    expect(one.wakeAt).toBe(SILENT_SOURCE_MS)
+    expect(one.plan(SILENT_SOURCE_MS).map(action => action.sourceId)).toContain('publisher')
+  })
+
+  it('wakes for a publisher that is silent from its first grant on', () => {
+    const one = scheduler(2)
+    one.addSource('liar', all(2), Mode.choosing)
+    one.plan(0)
+    expect(one.wakeAt).toBe(SILENT_SOURCE_MS)
+  })
 })
