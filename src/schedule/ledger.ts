@@ -90,8 +90,9 @@ export class Ledger {
   /** What was granted ends at `upTo`, counted from the start. */
   endGrants (source: SchedulerSource, upTo: number): void {
     const before = source.outstandingBytes
-    source.isShelved = false
     source.wantGranted = Math.max(source.wantUsed, Math.min(source.wantGranted, upTo))
+    // What was set aside stays so until nothing of it can come any more.
+    if (source.wantGranted === source.wantUsed) source.isShelved = false
     source.isDirty = true
     this.#free(before - source.outstandingBytes)
     this.#idleCheck(source)

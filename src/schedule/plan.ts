@@ -112,13 +112,16 @@ export class Plan {
     source.isDirty = false
     const credit = source.meter.creditBytes(this.#maxBlockBytes, true)
     const open = source.wantGranted - source.wantUsed
-    if (source.isShelved && open >= Math.min(this.#maxBlockBytes, this.#ledger.states.missingBytes)) return
-    const room = Math.min(credit - source.outstandingBytes, this.#ledger.roomBytes,
-      this.#ledger.states.missingBytes - open)
-    const step = Math.min(credit / 4, this.#ledger.states.missingBytes - open)
+    const { missingBytes } = this.#ledger.states
+    const largest = Math.min(this.#maxBlockBytes, missingBytes)
+    if (source.isShelved && open >= largest) return
+    // What was set aside counts again with the next grant.
+    const roomBytes = this.#ledger.roomBytes - (source.isShelved ? open : 0)
+    const room = Math.min(credit - source.outstandingBytes, roomBytes, missingBytes - open)
+    const step = Math.min(credit / 4, missingBytes - open)
     // A rest too small for any block must not stand for ever: with nothing on its way there is room for the largest.
-    const isFree = source.asked.size === 0 && this.#ledger.roomBytes > 0
-    const least = isFree ? Math.min(this.#maxBlockBytes, this.#ledger.states.missingBytes) - open : 0
+    const isFree = source.asked.size === 0 && roomBytes >= largest - open
+    const least = isFree ? largest - open : 0
     if (least <= 0 && (room <= 0 || room < step)) return
     this.#ledger.grant(source, Math.ceil(Math.max(room, least)), now)
     this.#actions.push({ type: 'want', sourceId: source.id, upTo: source.wantGranted })
