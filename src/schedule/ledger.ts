@@ -111,7 +111,7 @@ export class Ledger {
       // Asked for after the publisher's pass, while the very block it had chosen was on its way: this is that one.
       if (isGranted && source.mode !== Mode.choosing) {
         source.wantUsed += size
-        this.#free(size)
+        if (!source.isShelved) this.#free(size)
       }
       return 'wanted'
     }
