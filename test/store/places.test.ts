@@ -48,7 +48,8 @@ describe('Places', () => {
     const console = vi.spyOn(globalThis.console, 'error').mockImplementation(() => {})
     onTestFinished(() => { console.mockRestore() })
     const store = await openStore(disk)
-    const count = 60_000
+    // Some 10 MiB of pages, however full they become: well beyond the disk.
+    const count = 100_000
     const indexing = store.places.replaceFile({ path: '/m/a', identity }, randomBytes(count * 32), new Uint32Array(count))
     await expect(indexing).rejects.toMatchObject({ code: 'ERR_NO_SPACE' })
     expect(store.places.indexedFile('/m/a', identity)).toBeUndefined()
