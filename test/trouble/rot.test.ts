@@ -201,8 +201,7 @@ describe('a part file', () => {
     expect(await printsOf(out)).toEqual(await printsOf(await writeFiles(FILES)))
   })
 
-  // Hangs in two of six runs side by side on two cores, passes alone; the cause is not found yet (test or code).
-  it.skip('whose bytes a receiver rejects ends the pull, and the next one fetches them again', async () => {
+  it('whose bytes a receiver rejects ends the pull, and the next one fetches them again', async () => {
     const seeder = await playedSeeder(FILES, { isHeld: block => block % 2 === 0 })
     const puller = await startNode()
     const out = await target()
@@ -215,6 +214,8 @@ describe('a part file', () => {
     for (let block = 0; block < seeder.manifest.blockCount; block += 2) there += seeder.manifest.sizeBytes(block)
     await eventually(() => held >= there, 'half is there')
     await changeByte(join(out, 'folder/w.bin.modelswarm-part'), 1000)
+    // Peer exchange would name it to the other, which may then take every block from there and find nothing wrong.
+    await seeder.libp2p.stop()
     const stop = new AbortController()
     const { signal } = stop
     const other = (await startNode()).pull(seeder.root, await target(), { peers: [addrOf(puller)], signal })
@@ -222,8 +223,8 @@ describe('a part file', () => {
     await failed
     stop.abort()
     await stopped
-    seeder.holdAll()
-    await puller.pull(seeder.root, out, { peers: [seeder.addr] })
+    const again = await playedSeeder(FILES)
+    await puller.pull(seeder.root, out, { peers: [again.addr] })
     expect(await printsOf(out)).toEqual(await printsOf(await writeFiles(FILES)))
   })
 })
