@@ -1,12 +1,12 @@
 import { CID } from 'multiformats/cid'
-import { isModelswarmError, ModelswarmError } from './errors.ts'
+import { ModelswarmError } from './errors.ts'
 import { checkFile } from './files/check-file.ts'
 import { isStill, sameIdentity } from './files/file-identity.ts'
 import { absolutePath } from './files/paths.ts'
 import { FileReaders } from './files/reader.ts'
 import { inspect } from './inspect.ts'
 import { parseLink } from './model/link.ts'
-import { verifyBlock } from './model/verify.ts'
+import { isBlock } from './model/verify.ts'
 import { hashWorkers } from './node/hash-workers.ts'
 import { checkAbortSignal, checkDir, checkFunction, checkKeys, checkPath, checkFlag } from './node/options.ts'
 import { clock, hash } from './node/ports.ts'
@@ -131,15 +131,7 @@ class StoreCollection implements Collection {
       ...options,
       blocks: blocksOf(manifest, file),
       sizeBytes: file?.sizeBytes ?? 0,
-      isGood: async (block, bytes) => {
-        try {
-          await verifyBlock(manifest, block, bytes, { hash })
-          return true
-        } catch (err) {
-          if (isModelswarmError(err, 'ERR_BAD_BLOCK')) return false
-          throw err
-        }
-      }
+      isGood: async (block, bytes) => await isBlock(manifest, block, bytes, { hash })
     })
   }
 

@@ -3,7 +3,7 @@ import { isModelswarmError, ModelswarmError } from './errors.ts'
 import { isStill } from './files/file-identity.ts'
 import { Bitfield } from './model/bitfield.ts'
 import { resolveManifest } from './model/resolve.ts'
-import { verifyBlock } from './model/verify.ts'
+import { isBlock } from './model/verify.ts'
 import type { FileReaders } from './files/reader.ts'
 import type { Hash } from './model/block-id.ts'
 import type { Manifest } from './model/manifest.ts'
@@ -150,19 +150,6 @@ async function isGoodAt (
     return await isBlock(manifest, block, bytes, parts)
   } catch (err) {
     if (isModelswarmError(err) && err.code !== 'ERR_STOPPED') return true
-    throw err
-  }
-}
-
-/** Whether bytes are a block: the door of I1 as a question. */
-export async function isBlock (
-  manifest: Manifest, block: number, bytes: Uint8Array, { hash }: Pick<ServeParts, 'hash'>
-): Promise<boolean> {
-  try {
-    await verifyBlock(manifest, block, bytes, { hash })
-    return true
-  } catch (err) {
-    if (isModelswarmError(err, 'ERR_BAD_BLOCK')) return false
     throw err
   }
 }

@@ -1,4 +1,4 @@
-import { ModelswarmError } from '../errors.ts'
+import { isModelswarmError, ModelswarmError } from '../errors.ts'
 import { cidOfDigest, sameBytes } from './block-id.ts'
 import { rewrapLeaf } from './leaf.ts'
 import type { Hash } from './block-id.ts'
@@ -29,4 +29,17 @@ export async function verifyBlock (
   const { hash, sourceId } = options
   if (manifest.leaf(block) === 'wrapped' && await rewrapLeaf(bytes, manifest.digest(block), hash) !== undefined) return
   await verifyBytes(bytes, manifest.digest(block), hash, sourceId)
+}
+
+/** The same door as a question: for bytes of our own disk, which are nobody's lie. */
+export async function isBlock (
+  manifest: Manifest, block: number, bytes: Uint8Array, { hash }: { hash: Hash }
+): Promise<boolean> {
+  try {
+    await verifyBlock(manifest, block, bytes, { hash })
+    return true
+  } catch (err) {
+    if (isModelswarmError(err, 'ERR_BAD_BLOCK')) return false
+    throw err
+  }
 }
