@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { createServer, get } from 'node:http'
 import { answer } from './answer.ts'
+import { listen } from './listen.ts'
 import type { IncomingMessage } from 'node:http'
 
 const READ_BYTES = 256 * 1024
@@ -16,14 +17,7 @@ answer({
       response.writeHead(200, { 'content-length': size })
       createReadStream(path, { highWaterMark: READ_BYTES }).pipe(response)
     })
-    const { promise, resolve, reject } = Promise.withResolvers<number>()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      if (address === null || typeof address === 'string') reject(new Error('The server has no port'))
-      else resolve(address.port)
-    })
-    return { port: await promise, bytes: size }
+    return { port: await listen(server), bytes: size }
   },
   /** `seconds` from connecting to the last byte. */
   fetch: async asked => {

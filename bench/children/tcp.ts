@@ -1,6 +1,7 @@
 // The baseline below all others: one TCP connection, written to in pieces of 1 MiB, one way.
 import { connect, createServer } from 'node:net'
 import { answer } from './answer.ts'
+import { listen } from './listen.ts'
 import type { Socket } from 'node:net'
 
 const WRITE_BYTES = 1024 * 1024
@@ -10,14 +11,7 @@ answer({
   listen: async asked => {
     const bytes = asked.number('bytes')
     const server = createServer(socket => { send(socket, bytes) })
-    const { promise, resolve, reject } = Promise.withResolvers<number>()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      if (address === null || typeof address === 'string') reject(new Error('The server has no port'))
-      else resolve(address.port)
-    })
-    return { port: await promise }
+    return { port: await listen(server) }
   },
   /** `seconds` from connecting to the last byte. */
   receive: async asked => {
