@@ -3,6 +3,7 @@ import { CID } from 'multiformats/cid'
 import { formatLink } from '../src/model/link.ts'
 import { judge, median, MIB } from './bench.ts'
 import { numberOf, textOf } from './child.ts'
+import { Star } from './network/star.ts'
 import type { BenchOptions, BenchResult, Column, Values } from './bench.ts'
 import type { Child } from './child.ts'
 
@@ -39,7 +40,7 @@ const CASES: ReadonlyArray<readonly [kind: string, on: 'seeder' | 'puller']> = [
   ['connections without end', 'puller']
 ]
 
-const BITS_PER_SEC = 40e6
+const LINK = { mbitPerSec: 40, rttMs: 2 }
 const MODEL_BYTES = 20 * MIB
 /** Of the rate alone, with any one attack beside it. */
 const AIM = 0.8
@@ -67,7 +68,7 @@ export async function hostile (options: BenchOptions): Promise<BenchResult> {
   }
   const worst = Math.min(...rows.map(({ ratio }) => Number(ratio)))
   return {
-    tables: [{ title: `${MODEL_BYTES / MIB} MiB at ${BITS_PER_SEC / 1e6} Mbit/s beside a hostile peer`, columns: COLUMNS, rows }],
+    tables: [{ title: `${MODEL_BYTES / MIB} MiB at ${LINK.mbitPerSec} Mbit/s beside a hostile peer`, columns: COLUMNS, rows }],
     verdicts: [judge(`an honest pull keeps at least ${AIM} of its rate beside each`, worst, { atLeast: AIM })]
   }
 }
@@ -76,14 +77,16 @@ async function pullBeside (
   { start, workspace }: BenchOptions, path: string, attack?: { kind: string, on: 'seeder' | 'puller' }
 ): Promise<Measured> {
   const work = await workspace.ramFolder(MODEL_BYTES)
-  const [seeder, puller, link] = [start('node'), start('node'), start('shaped-link')]
+  const [seeder, puller] = [start('node'), start('node')]
+  const network = await Star.start(start, LINK)
   const seederAt = await seeder.ask('start', { state: join(work, 'seeder') })
   const pullerAt = await puller.ask('start', { state: join(work, 'puller') })
   const published = await seeder.ask('publish', { path })
   const root = textOf(published, 'root')
   const port = Number(/\/tcp\/(\d+)/.exec(textOf(seederAt, 'addr'))?.[1])
-  const shaped = await link.ask('listen', { port, bitsPerSec: BITS_PER_SEC })
-  const peers = [{ id: textOf(seederAt, 'peerId'), addrs: [`/ip4/127.0.0.1/tcp/${numberOf(shaped, 'port')}`] }]
+  const [from, to] = [await network.addNode(), await network.addNode()]
+  const door = await network.openDoor(from, { node: to, port })
+  const peers = [{ id: textOf(seederAt, 'peerId'), addrs: [`/ip4/127.0.0.1/tcp/${door}`] }]
   const hint = formatLink({ root: CID.parse(root), peers })
   const victim = attack?.on === 'puller' ? puller : seeder
   await victim.ask('mark')
@@ -96,7 +99,8 @@ async function pullBeside (
   const reply = await pulled
   const usage = await victim.ask('usage')
   const told = await offender?.ask('ended')
-  await stopAll([offender, link, puller, seeder])
+  await stopAll([offender, puller, seeder])
+  await network.stop()
   await workspace.drop(work)
   return {
     bitsPerSec: numberOf(reply, 'bytes') * 8 / numberOf(reply, 'seconds'),
