@@ -2,6 +2,7 @@ import { CID } from 'multiformats/cid'
 import { HAVE_BLOCKS, HAVE_BATCH_LEAST_MS, HAVE_BATCH_MOST_MS, HAVE_BATCH_MS_PER_PEER } from '../defaults.ts'
 import { isModelswarmError } from '../errors.ts'
 import { Mode } from '../wire/protocol.ts'
+import { Doubts } from './doubts.ts'
 import { Giver, receiverOf } from './giver.ts'
 import { Uploader } from './uploader.ts'
 import type { BlockAccess, Clock } from './ports.ts'
@@ -39,6 +40,7 @@ export class Content {
   readonly #parts: ContentParts
   readonly #giver: Giver | undefined
   #access: BlockAccess
+  readonly #doubts: Doubts
   /** Peers that hold, or came to hold, by pulling: what the giver counts. Other publishers are not among them. */
   readonly #receivers = new Set<Session>()
   readonly #toldMode = new Map<Session, Mode>()
@@ -70,6 +72,19 @@ export class Content {
         parts.onUnreadable(block, err)
       },
       onSent: parts.onSent
+    })
+    this.#doubts = new Doubts({
+      clock: parts.clock,
+      isHeld: block => held.has(block),
+      recheck: async block => {
+        try {
+          return await this.#access.recheck?.(block) ?? true
+        } catch (err) {
+          parts.onUnreadable(block, err)
+          throw err
+        }
+      },
+      onLost: block => { this.#lose(block) }
     })
   }
 
@@ -103,11 +118,26 @@ export class Content {
     })
   }
 
+  /** What is held turned out to be this: what is new is announced, what is gone is not offered any more. */
+  setHeld (now: Bitfield): void {
+    const { held } = this
+    for (let block = 0; block < held.length; block++) {
+      if (now.has(block) === held.has(block)) continue
+      if (now.has(block)) this.announce(block)
+      else this.#lose(block)
+    }
+  }
+
+  /** A peer says that some of these came wrong from us: they are read and hashed again. */
+  doubt (blocks: readonly number[]): void {
+    this.#doubts.add(blocks)
+  }
+
   /**
    * A block is not here any more. Nobody is told: who asks for it is rejected as notHeld, and a new session begins with
    * what is held then.
    */
-  lose (block: number): void {
+  #lose (block: number): void {
     this.held.delete(block)
     this.#giver?.drop(block)
   }
@@ -169,6 +199,7 @@ export class Content {
 
   stop (): void {
     this.#cancelAnnounce?.()
+    this.#doubts.stop()
     this.uploader.stop()
   }
 

@@ -2,29 +2,18 @@ import { MAX_PEERS_PER_MODEL } from '../defaults.ts'
 import { ModelswarmError } from '../errors.ts'
 import { ByeReason, Mode, RejectReason } from '../wire/protocol.ts'
 import { Content } from './content.ts'
-import { Doubts } from './doubts.ts'
 import { TreeFetch } from './tree-fetch.ts'
 import type { Downloader } from './downloader.ts'
 import type { BlockAccess, SwarmParts } from './ports.ts'
 import type { SessionHost } from './session-host.ts'
 import type { Session } from './session.ts'
+import type { SwarmEvents } from './swarm-events.ts'
 import type { OpenPolicy } from '../api.ts'
 import type { Bitfield } from '../model/bitfield.ts'
 import type { Manifest } from '../model/manifest.ts'
 import type { Arrival } from '../schedule/ledger.ts'
 import type { BlockMessage, RejectMessage, RequestMessage } from '../wire/messages.ts'
 import type { CID } from 'multiformats/cid'
-
-/** What the swarm tells its owner (a recipe in publish.ts, pull.ts). */
-export interface SwarmEvents {
-  onNote?: (message: string) => void
-  /** A block that was thought held could not be read. */
-  onUnreadable?: (block: number, err: unknown) => void
-  /** A peer's signed records, for discovery. */
-  onPeers?: (session: Session, records: readonly Uint8Array[]) => void
-  onSession?: (session: Session) => void
-  onSessionEnd?: (session: Session, err: Error | undefined) => void
-}
 
 /**
  * The peers that exchange one root, as this node sees them: its sessions, what it serves them, and while a pull runs
@@ -42,8 +31,6 @@ export class Swarm implements SessionHost {
   readonly unreadableAt = new Set<string>()
   readonly #parts: SwarmParts
   #content: Content | undefined
-  #access: BlockAccess | undefined
-  #doubts: Doubts | undefined
   #downloader: Downloader | undefined
   #isStopped = false
 
@@ -104,20 +91,6 @@ export class Swarm implements SessionHost {
       onUnreadable: (block, err) => { this.events.onUnreadable?.(block, err) }
     })
     this.#content = content
-    this.#access = access
-    this.#doubts = new Doubts({
-      clock: this.#parts.clock,
-      isHeld: block => held.has(block),
-      recheck: async block => {
-        try {
-          return await this.#access?.recheck?.(block) ?? true
-        } catch (err) {
-          this.events.onUnreadable?.(block, err)
-          throw err
-        }
-      },
-      onLost: block => { content.lose(block) }
-    })
     for (const session of this.sessions.values()) {
       content.join(session)
       this.#readHoldings(session)
@@ -126,7 +99,6 @@ export class Swarm implements SessionHost {
 
   /** The same blocks are read from elsewhere from now on. */
   serveFrom (access: BlockAccess): void {
-    this.#access = access
     this.#content?.serveFrom(access)
   }
 
@@ -144,13 +116,7 @@ export class Swarm implements SessionHost {
 
   /** What is held turned out to be this: what is new is announced, what is gone is not offered any more. */
   setHeld (now: Bitfield): void {
-    const held = this.held
-    if (held === undefined) return
-    for (let block = 0; block < held.length; block++) {
-      if (now.has(block) === held.has(block)) continue
-      if (now.has(block)) this.announce(block)
-      else this.#content?.lose(block)
-    }
+    this.#content?.setHeld(now)
   }
 
   /** A block is stored: peers hear of it soon. */
@@ -174,7 +140,6 @@ export class Swarm implements SessionHost {
     if (this.#isStopped) return
     this.#isStopped = true
     this.stopPulling()
-    this.#doubts?.stop()
     this.#content?.stop()
     this.treeFetch.stop(new ModelswarmError('ERR_STOPPED', 'The node was stopped'))
     await Promise.all([...this.sessions.values()].map(async session => { await session.close(ByeReason.stopping) }))
@@ -256,7 +221,7 @@ export class Swarm implements SessionHost {
   }
 
   onBye (session: Session, reason: number): void {
-    if (reason === ByeReason.badBlocks) this.#doubts?.add(session.sentLately.blocks)
+    if (reason === ByeReason.badBlocks) this.#content?.doubt(session.sentLately.blocks)
   }
 
   onEnd (session: Session, err: Error | undefined): void {
