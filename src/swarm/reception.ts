@@ -2,17 +2,17 @@ import { ModelswarmError } from '../errors.ts'
 import { sameBytes } from '../model/block-id.ts'
 import { WIRE_LIMITS } from '../wire/limits.ts'
 import { ByeReason, Feature, IDENTITY_ENCODING } from '../wire/protocol.ts'
+import { Attachments } from './attachments.ts'
 import { byeError } from './bye-error.ts'
 import { Door } from './door.ts'
 import { Greetings } from './greetings.ts'
 import { proofOf } from './proof.ts'
 import { Session } from './session.ts'
-import type { ErrorCode } from '../errors.ts'
 import type { Clock } from './ports.ts'
 import type { Reputation } from './reputation.ts'
 import type { SessionParts } from './session.ts'
 import type { Swarm } from './swarm.ts'
-import type { Channel, ChannelSink } from '../wire/channel.ts'
+import type { Channel } from '../wire/channel.ts'
 import type { HelloMessage } from '../wire/messages.ts'
 import type { CID } from 'multiformats/cid'
 
@@ -55,7 +55,7 @@ export interface OpenStreams {
 export class Reception {
   readonly #parts: ReceptionParts
   readonly #prove: typeof proofOf
-  readonly #tokens = new Map<string, { session: Session, peerId: string, cancelTimer: () => void }>()
+  readonly #attachments: Attachments
   readonly #opening = new Map<Swarm, Set<string>>()
   readonly #greetings: Greetings
 
@@ -63,6 +63,7 @@ export class Reception {
     this.#parts = parts
     this.#prove = parts.prove ?? proofOf
     this.#greetings = new Greetings(parts.clock)
+    this.#attachments = new Attachments(parts.clock)
   }
 
   /**
@@ -130,15 +131,8 @@ export class Reception {
         await control.close()
         return
       }
-      const token = crypto.getRandomValues(new Uint8Array(16))
       const session = this.#session({ control, peerId, addr, isOutbound: false }, first)
-      const cancelTimer = this.#parts.clock.setTimer(WIRE_LIMITS.helloMs, () => {
-        if (!this.#tokens.delete(keyOf(token))) return
-        // It may have vanished or be slow; that breaks no rule, and it is dialled again.
-        session.abort(new ModelswarmError('ERR_PEER_LOST', 'Peer did not attach its data stream in time'))
-      })
-      this.#tokens.set(keyOf(token), { session, peerId, cancelTimer })
-      control.send(await this.#hello(swarm, peerId, token))
+      control.send(await this.#hello(swarm, peerId, this.#attachments.expect(session)))
       swarm.join(session)
       door.pass(session)
     } catch (err) {
@@ -151,37 +145,11 @@ export class Reception {
   /** A peer opened a data stream: its Attach tells the session it belongs to. */
   acceptData (data: Channel, peerId: string, addr?: string): void {
     if (!this.#begin(data, peerId, addr)) return
-    const cancelTimer = this.#parts.clock.setTimer(WIRE_LIMITS.helloMs, () => {
-      data.abort(new ModelswarmError('ERR_PEER_LOST', 'Peer did not attach its data stream in time'))
-    })
-    let sink: ChannelSink | undefined
-    let isAttached = false
-    const refuse = (what: string, code: ErrorCode = 'ERR_PROTOCOL'): never => {
-      throw new ModelswarmError(code, what, { sourceId: peerId })
-    }
-    data.open({
-      onMessage: message => {
-        if (isAttached) return sink?.onMessage(message)
-        if (message.type !== 'attach') return refuse(`Peer began its data stream with ${message.type}`)
-        const known = this.#tokens.get(keyOf(message.token))
-        // Nobody's fault: the session may have ended while this was on its way.
-        if (known === undefined || known.peerId !== peerId) return refuse('Data stream of no session', 'ERR_PEER_LOST')
-        this.#tokens.delete(keyOf(message.token))
-        known.cancelTimer()
-        cancelTimer()
+    this.#attachments.accept(data, peerId, {
+      onAttached: () => { this.#greetings.end(data, peerId) },
+      onFailed: err => {
         this.#greetings.end(data, peerId)
-        isAttached = true
-        sink = known.session.attachData(data)
-      },
-      onBlockStart: block => isAttached ? sink?.onBlockStart(block) ?? false : refuse('Block before attach'),
-      onBlock: (block, payload) => sink?.onBlock(block, payload),
-      onUnknown: () => isAttached ? sink?.onUnknown() : refuse('Peer began its data stream with nothing known'),
-      onBytes: bytes => sink?.onBytes(bytes),
-      onEnd: err => {
-        cancelTimer()
-        this.#greetings.end(data, peerId)
-        if (!isAttached) this.#parts.reputation.onFailure(peerId, addr, err)
-        sink?.onEnd(err)
+        this.#parts.reputation.onFailure(peerId, addr, err)
       }
     })
   }
@@ -189,8 +157,7 @@ export class Reception {
   /** No token is good any more; streams that have not become sessions end. */
   stop (): void {
     this.#greetings.stop(new ModelswarmError('ERR_STOPPED', 'This node is stopping'))
-    for (const { cancelTimer } of this.#tokens.values()) cancelTimer()
-    this.#tokens.clear()
+    this.#attachments.stop()
   }
 
   #refusal (swarm: Swarm, peerId: string): ByeReason | undefined {
@@ -251,7 +218,3 @@ const OPENER_EARLY = { bytes: WIRE_LIMITS.earlyBytes, messages: WIRE_LIMITS.earl
 const ACCEPTER_EARLY = { bytes: 2 * WIRE_LIMITS.helloBytes, messages: 1 }
 
 const EMPTY = new Uint8Array(0)
-
-function keyOf (token: Uint8Array): string {
-  return String.fromCharCode(...token)
-}
