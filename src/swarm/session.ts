@@ -3,6 +3,7 @@ import { ByeReason, Feature, Mode, modeOf } from '../wire/protocol.ts'
 import { Allowance } from './allowance.ts'
 import { BlockSender } from './block-sender.ts'
 import { byeError } from './bye-error.ts'
+import { Grants } from './grants.ts'
 import { Keepalive } from './keepalive.ts'
 import { PathDelay } from './path-delay.ts'
 import { SaidHoldings } from './said-holdings.ts'
@@ -28,6 +29,9 @@ export interface SessionParts {
 //     └───────────────────end────────────────┘
 //
 // Control messages flow in both states, blocks only when attached.
+
+// Longer than most: it is one state machine. What has an idea of its own stands beside it: allowance, block-sender,
+// bye-error, grants, keepalive, path-delay, said-holdings, sent-lately.
 
 /** The protocol with one peer about one root, after Hello. Knows what they said; decides nothing. */
 export class Session {
@@ -56,8 +60,7 @@ export class Session {
   readonly #onEnd: (err: Error | undefined) => void
   readonly #keepalive: Keepalive
   readonly #pathDelay = new PathDelay()
-  #granted = 0
-  #grantedBefore = 0
+  readonly #grants = new Grants()
   #closing: Promise<unknown> = Promise.resolve()
   #isByeHeard = false
 
@@ -153,7 +156,7 @@ export class Session {
       case 'want': return host.onWant(this, message.upTo)
       case 'mode':
         this.theirMode = modeOf(message.mode)
-        return host.onMode(this, Math.max(0, message.given - this.#grantedBefore))
+        return host.onMode(this, this.#grants.ofThisPull(message.given))
       case 'request': return host.onRequest(this, message)
       case 'cancel': return host.onCancel(this, message.indexes)
       case 'reject': return host.onReject(this, message)
@@ -199,13 +202,12 @@ export class Session {
 
   /** A pull begins: what it grants comes on top of what earlier pulls of this session did. */
   beginGrants (): void {
-    this.#grantedBefore = this.#granted
+    this.#grants.begin()
   }
 
   /** Grants a publisher bytes of its choice, as a sum since the pull began; Want counts from the session's start. */
   grant (upTo: number): void {
-    this.#granted = Math.max(this.#granted, this.#grantedBefore + upTo)
-    this.send({ type: 'want', upTo: this.#granted })
+    this.send({ type: 'want', upTo: this.#grants.raise(upTo) })
   }
 
   /** Hands a block or tree node to the data stream; allowed while isWritable. The payload is handed over. */

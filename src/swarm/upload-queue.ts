@@ -1,5 +1,6 @@
 import { WIRE_LIMITS } from '../wire/limits.ts'
 import { RejectReason } from '../wire/protocol.ts'
+import type { Giver } from './giver.ts'
 import type { Session } from './session.ts'
 
 /** What one peer wants of us, and what was read for it and waits for its socket. */
@@ -64,6 +65,17 @@ export class UploadQueue {
   endGrant (): void {
     this.wantUpTo = this.wantUsed
   }
+}
+
+/**
+ * Who is served first: whoever has fewest blocks (SWARM-POLICY.md section 2.6); where a publisher chooses for both,
+ * whoever has passed on most of what it was given. Ties go to the one that has waited longest.
+ */
+export function isServedBefore (a: UploadQueue, b: UploadQueue, giver: Giver | undefined): boolean {
+  const difference = giver !== undefined && a.hasGrant && b.hasGrant
+    ? giver.backlogOf(a.session.peerId) - giver.backlogOf(b.session.peerId)
+    : (a.session.theirHoldings?.count ?? 0) - (b.session.theirHoldings?.count ?? 0)
+  return difference === 0 ? a.servedAt < b.servedAt : difference < 0
 }
 
 const RETRY_AFTER_MS = 1000

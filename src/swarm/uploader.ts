@@ -2,7 +2,7 @@ import { SEND_AHEAD_BYTES, SEND_BUDGET_BYTES } from '../defaults.ts'
 import { isModelswarmError } from '../errors.ts'
 import { Mode, RejectReason } from '../wire/protocol.ts'
 import { receiverOf } from './giver.ts'
-import { UploadQueue } from './upload-queue.ts'
+import { isServedBefore, UploadQueue } from './upload-queue.ts'
 import { UploadWindow } from './upload-window.ts'
 import type { Giver, Receiver } from './giver.ts'
 import type { BlockAccess, Clock } from './ports.ts'
@@ -155,18 +155,9 @@ export class Uploader {
         (queue.aheadBytes >= SEND_AHEAD_BYTES || this.#budgetUsed >= SEND_BUDGET_BYTES)) continue
       // Nodes of the tree are few, give no receipts, and nobody gets anywhere without them.
       if (queue.nodes.length === 0 && !this.#window.hasRoomFor(queue.session.peerId)) continue
-      if (best === undefined || this.#isBefore(queue, best)) best = queue
+      if (best === undefined || isServedBefore(queue, best, this.#parts.giver)) best = queue
     }
     return best
-  }
-
-  /** Fewest blocks first; where the publisher chooses, whoever has passed on most of what it was given. */
-  #isBefore (a: UploadQueue, b: UploadQueue): boolean {
-    const { giver } = this.#parts
-    const difference = giver !== undefined && a.hasGrant && b.hasGrant
-      ? giver.backlogOf(a.session.peerId) - giver.backlogOf(b.session.peerId)
-      : (a.session.theirHoldings?.count ?? 0) - (b.session.theirHoldings?.count ?? 0)
-    return difference === 0 ? a.servedAt < b.servedAt : difference < 0
   }
 
   #serveOne (queue: UploadQueue): void {
