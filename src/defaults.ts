@@ -149,6 +149,9 @@ export const FAREWELL_MS = 1000
 export const SEND_AHEAD_BYTES = 2 * MIB
 export const SEND_BUDGET_BYTES = 16 * MIB
 
+/** A publisher chooses a block again so long after its disk failed to give it. */
+export const REREAD_MS = 1000
+
 /** How long blocks may wait on their way to a peer beyond the least time seen lately: in sockets and the network. */
 export const UPLOAD_QUEUE_MS = 120
 /**

@@ -1,7 +1,8 @@
 import { CID } from 'multiformats/cid'
-import { HAVE_BLOCKS, HAVE_BATCH_LEAST_MS, HAVE_BATCH_MOST_MS, HAVE_BATCH_MS_PER_PEER } from '../defaults.ts'
+import { REREAD_MS } from '../defaults.ts'
 import { isModelswarmError } from '../errors.ts'
 import { Mode } from '../wire/protocol.ts'
+import { Announcer } from './announcer.ts'
 import { Doubts } from './doubts.ts'
 import { Giver, receiverOf } from './giver.ts'
 import { Uploader } from './uploader.ts'
@@ -44,8 +45,8 @@ export class Content {
   /** Peers that hold, or came to hold, by pulling: what the giver counts. Other publishers are not among them. */
   readonly #receivers = new Set<Session>()
   readonly #toldMode = new Map<Session, Mode>()
-  #unannounced: number[] = []
-  #cancelAnnounce: (() => void) | undefined
+  readonly #announcer: Announcer
+  readonly #cancelRereads = new Set<() => void>()
 
   constructor (parts: ContentParts) {
     const { manifest, held, open } = parts
@@ -53,6 +54,7 @@ export class Content {
     this.held = held
     this.#parts = parts
     this.#access = parts.access
+    this.#announcer = new Announcer(parts.clock, parts.sessions)
     this.#giver = open === undefined ? undefined : new Giver(manifest.blockCount, parts.random)
     this.uploader = new Uploader({
       access: {
@@ -68,7 +70,8 @@ export class Content {
       onNothingToGive: session => { this.#tellMode(session) },
       onUnreadable: (block, err) => {
         // A disk that fails may recover: the block stays, and who asked for it asks again later.
-        if (!isModelswarmError(err, 'ERR_DISK')) held.delete(block)
+        if (isModelswarmError(err, 'ERR_DISK')) this.#giveLater(block)
+        else this.#lose(block)
         parts.onUnreadable(block, err)
       },
       onSent: parts.onSent
@@ -98,24 +101,11 @@ export class Content {
     this.#access = access
   }
 
-  /** A block is stored: peers hear of it together with others of these milliseconds. */
+  /** A block is stored: peers hear of it soon. */
   announce (block: number): void {
     if (!this.held.has(block)) this.#giver?.restore(block)
     this.held.add(block)
-    this.#unannounced.push(block)
-    this.#announceSoon()
-  }
-
-  #announceSoon (): void {
-    if (this.#cancelAnnounce !== undefined) return
-    const told = [...this.#parts.sessions()].length
-    const waitMs = Math.min(HAVE_BATCH_MOST_MS, Math.max(HAVE_BATCH_LEAST_MS, told * HAVE_BATCH_MS_PER_PEER))
-    this.#cancelAnnounce = this.#parts.clock.setTimer(waitMs, () => {
-      this.#cancelAnnounce = undefined
-      const indexes = this.#unannounced.splice(0, HAVE_BLOCKS)
-      for (const session of this.#parts.sessions()) session.announce(indexes)
-      if (this.#unannounced.length > 0) this.#announceSoon()
-    })
+    this.#announcer.add(block)
   }
 
   /** What is held turned out to be this: what is new is announced, what is gone is not offered any more. */
@@ -131,6 +121,20 @@ export class Content {
   /** A peer says that some of these came wrong from us: they are read and hashed again. */
   doubt (blocks: readonly number[]): void {
     this.#doubts.add(blocks)
+  }
+
+  /** A publisher's block that its disk did not give returns to the pool after a pause: a dead disk costs little. */
+  #giveLater (block: number): void {
+    const giver = this.#giver
+    if (giver === undefined) return
+    const cancel = this.#parts.clock.setTimer(REREAD_MS, () => {
+      this.#cancelRereads.delete(cancel)
+      if (!this.held.has(block)) return
+      giver.restore(block)
+      for (const session of this.#receivers) this.#tellMode(session)
+      this.uploader.pump()
+    })
+    this.#cancelRereads.add(cancel)
   }
 
   /**
@@ -198,7 +202,9 @@ export class Content {
   }
 
   stop (): void {
-    this.#cancelAnnounce?.()
+    this.#announcer.stop()
+    for (const cancel of this.#cancelRereads) cancel()
+    this.#cancelRereads.clear()
     this.#doubts.stop()
     this.uploader.stop()
   }

@@ -95,7 +95,13 @@ export class Giver {
     if (this.#holders[block] === 0 && !this.#isPending(block)) this.#pool.add(block)
   }
 
-  /** A block cannot be given any more (unreadable). */
+  /** A block was not given after all: it could not be read. It is not in the pool. */
+  takeBack (id: string, block: number): void {
+    this.#pending.get(id)?.delete(block)
+    if (this.#unspread.get(block) === id) this.#spread(block)
+  }
+
+  /** A block cannot be given any more. */
   drop (block: number): void {
     this.#pool.delete(block)
   }

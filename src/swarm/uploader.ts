@@ -208,7 +208,7 @@ export class Uploader {
       queue.aheadBytes -= size
       this.#abandon(queue, size)
       if (isGiven) {
-        this.#parts.giver?.drop(block)
+        this.#parts.giver?.takeBack(queue.session.peerId, block)
         queue.wantUsed -= size
         this.#parts.onGrantVoid(queue.session)
       }

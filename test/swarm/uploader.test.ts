@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest'
-import { FIRST_UPLOAD_WINDOW_BYTES, RECEIPT_MS } from '../../src/defaults.ts'
+import { FIRST_UPLOAD_WINDOW_BYTES, RECEIPT_MS, REREAD_MS } from '../../src/defaults.ts'
 import { ModelswarmError } from '../../src/errors.ts'
 import { cidOfDigest } from '../../src/model/block-id.ts'
 import { ByeReason, Mode, RejectReason } from '../../src/wire/protocol.ts'
@@ -184,6 +184,29 @@ describe('a swarm that serves', () => {
     const [block] = puppet.of('block')
     expect(block?.sentMs).toBeGreaterThan(1000)
     expect(block?.sentMs).toBeLessThan(1200)
+  })
+
+  it('chooses a block again that its disk did not give at first, and only then ends its pass', async () => {
+    let failures = 2
+    const puppet = await serving({
+      open: 'never',
+      spoil: (_block, bytes) => {
+        if (failures-- > 0) throw new ModelswarmError('ERR_DISK', 'Disk of the test')
+        return bytes
+      }
+    })
+    puppet.hold([])
+    const seen = new Set<number>()
+    for (let round = 0; round < 40 && seen.size < 16; round++) {
+      puppet.say({ type: 'want', upTo: 65536 * 20 * (round + 1) })
+      await puppet.wait(REREAD_MS / 4)
+      const indexes = puppet.of('block').map(block => block.index).filter(index => !seen.has(index))
+      for (const index of indexes) seen.add(index)
+      if (indexes.length > 0) puppet.say({ type: 'have', indexes })
+    }
+    expect(seen.size).toBe(16)
+    await puppet.wait(50)
+    expect(puppet.of('mode').at(-1)?.mode).toBe(Mode.closed)
   })
 
   it('takes back what is cancelled before it is read', async () => {
