@@ -367,4 +367,17 @@ describe('scheduler with a choosing publisher', () => {
     one.plan(0)
     expect(one.wakeAt).toBe(SILENT_SOURCE_MS)
   })
+
+  it('tells what is covered by a grant and of no use from what nobody asked for', () => {
+    const one = scheduler(100)
+    one.addSource('first', all(100), Mode.choosing)
+    one.addSource('second', all(100), Mode.choosing)
+    one.plan(0)
+    deliver(one, 'first', 5, 1)
+    // the other publisher had chosen the same block
+    expect(one.onArriving('second', 5, 2)).toBe('granted')
+    expect(one.onReceived('second', 5)).toBe(false)
+    one.onMode('second', Mode.spare, SIZE)
+    expect(one.onArriving('second', 5, 3)).toBe('unasked')
+  })
 })

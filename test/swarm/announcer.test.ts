@@ -1,0 +1,37 @@
+import { describe, expect, it } from 'vitest'
+import { HAVE_BATCH_MOST_MS, HAVE_BLOCKS } from '../../src/defaults.ts'
+import { Allowance } from '../../src/swarm/allowance.ts'
+import { Announcer } from '../../src/swarm/announcer.ts'
+import { Session } from '../../src/swarm/session.ts'
+import { VirtualClock } from '../sim/virtual-clock.ts'
+import { MemoryChannel } from './memory-channel.ts'
+import { pass } from './memory-node.ts'
+
+describe('announcer', () => {
+  it('tells of a model that is found again in pieces that no peer takes for a flood', async () => {
+    const clock = new VirtualClock()
+    const [control, far] = MemoryChannel.pair(clock)
+    far.listen()
+    const session = new Session({ peerId: 'peer', isOutbound: true, control, clock })
+    // the first frame of a channel is short
+    session.send({ type: 'alive', answer: false })
+    const announcer = new Announcer(clock, () => [session])
+    const blocks = 200_000
+    for (let block = 0; block < blocks; block++) announcer.add(block)
+    const allowance = new Allowance(clock.now())
+    let heard = 0
+    let told = 0
+    for (let rounds = 0; told < blocks && rounds < blocks; rounds++) {
+      await pass(clock, HAVE_BATCH_MOST_MS)
+      for (const message of far.received.slice(heard)) {
+        if (message.type !== 'have') continue
+        expect(message.indexes.length).toBeLessThanOrEqual(HAVE_BLOCKS)
+        expect(allowance.onMessage(message, clock.now())).toBeUndefined()
+        told += message.indexes.length
+      }
+      heard = far.received.length
+      if (far.isClosed) break
+    }
+    expect(told).toBe(blocks)
+  })
+})
