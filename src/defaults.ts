@@ -78,6 +78,8 @@ export const PLENTY_BLOCKS = 16
 export const LAGGARD_CREDIT_BLOCKS = 2
 /** A source that delivers nothing for so long while blocks are asked of it loses them to others. */
 export const SILENT_SOURCE_MS = 5000
+/** Two round trips are waited for if they are longer, up to this: who answers late on purpose gains little. */
+export const MOST_SILENT_MS = 20_000
 /** Less than this in that time is silence too: a peer that sends a byte a second holds what it was asked for ever. */
 export const LIFE_BYTES = 4 * KIB
 /** A publisher that has given everything is not asked freely for so long: peer exchange finds the holders meanwhile. */

@@ -125,7 +125,7 @@ export class Plan {
     if (least <= 0 && (room <= 0 || room < step)) return
     this.#ledger.grant(source, Math.ceil(Math.max(room, least)), now)
     this.#actions.push({ type: 'want', sourceId: source.id, upTo: source.wantGranted })
-    this.#wake(source.meter.lastBytesAt + SILENT_SOURCE_MS)
+    this.#wake(source.meter.silentAt)
   }
 
   /** Rule 3. */
@@ -160,7 +160,7 @@ export class Plan {
     for (const source of this.#ledger.sources.values()) {
       const isComing = source.wantGranted > source.wantUsed && !source.isShelved
       if (source.asked.size === 0 && !isComing) continue
-      const silentAt = source.meter.lastBytesAt + SILENT_SOURCE_MS
+      const silentAt = source.meter.silentAt
       if (silentAt > now) {
         this.#wake(silentAt)
         continue
@@ -213,7 +213,7 @@ export class Plan {
   #ask (source: SchedulerSource, blocks: readonly number[], now: number): void {
     this.#ledger.ask(source, blocks, now)
     this.#actions.push({ type: 'request', sourceId: source.id, blocks })
-    this.#wake(source.meter.lastBytesAt + SILENT_SOURCE_MS)
+    this.#wake(source.meter.silentAt)
   }
 
   #isRefused (source: SchedulerSource, block: number, now: number): boolean {

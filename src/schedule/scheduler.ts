@@ -93,7 +93,8 @@ export class Scheduler {
   onBytes (id: string, bytes: number, now: number): void {
     const source = this.#ledger.sources.get(id)
     if (source === undefined) return
-    if (source.meter.onBytes(now, bytes)) source.silences = 0
+    // Only what we wait for is life: who floods us with other blocks would keep for ever what it was asked for.
+    if (source.meter.onBytes(now, bytes, source.arriving !== undefined)) source.silences = 0
   }
 
   /**

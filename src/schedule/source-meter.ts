@@ -1,5 +1,6 @@
 import {
-  CREDIT_LATENCY_MS, CREDIT_QUEUE_MS, FIRST_CREDIT_BYTES, FIRST_GRANT_BYTES, LIFE_BYTES, MAX_CREDIT_BYTES
+  CREDIT_LATENCY_MS, CREDIT_QUEUE_MS, FIRST_CREDIT_BYTES, FIRST_GRANT_BYTES, LIFE_BYTES, MAX_CREDIT_BYTES,
+  MOST_SILENT_MS, SILENT_SOURCE_MS
 } from '../defaults.ts'
 
 const SAMPLE_MS = 100
@@ -45,6 +46,11 @@ export class SourceMeter {
     return this.#lastBytesAt
   }
 
+  /** When it counts as silent if nothing comes; a path of seconds is given the time that it takes. */
+  get silentAt (): number {
+    return this.#lastBytesAt + Math.max(SILENT_SOURCE_MS, Math.min(2 * this.#rttMs, MOST_SILENT_MS))
+  }
+
   /** A measured round trip; the least of all counts, since later ones include our own queues. */
   onRoundTrip (ms: number): void {
     if (!this.#hasRtt || ms < this.#rttMs) this.#rttMs = Math.max(ms, 0.1)
@@ -67,12 +73,13 @@ export class SourceMeter {
   }
 
   /**
-   * Bytes came. A byte now and then is no life: a source that trickles would hold what it was asked for ever.
+   * Bytes came; `isWanted` when they are of a block that we wait for. A byte now and then is no life: a source that
+   * trickles would hold what it was asked for ever.
    *
    * @returns true when there was enough of them since the last sign of life to be one
    */
-  onBytes (now: number, bytes: number): boolean {
-    this.#unlivelyBytes += bytes
+  onBytes (now: number, bytes: number, isWanted = true): boolean {
+    if (isWanted) this.#unlivelyBytes += bytes
     const isLife = this.#unlivelyBytes >= LIFE_BYTES
     if (isLife) this.onLife(now)
     this.#sample(now, bytes)

@@ -158,6 +158,7 @@ describe('scheduler', () => {
     const one = scheduler(1)
     one.addSource('slow', all(1), Mode.open)
     one.plan(0)
+    expect(one.onArriving('slow', 0, 0)).toBe('wanted')
     for (let now = 0; now <= 3 * SILENT_SOURCE_MS; now += 1000) {
       one.onBytes('slow', KIB, now)
       expect(blocksOf(one.plan(now), 'cancel')).toEqual([])
@@ -379,5 +380,25 @@ describe('scheduler with a choosing publisher', () => {
     expect(one.onReceived('second', 5)).toBe(false)
     one.onMode('second', Mode.spare, SIZE)
     expect(one.onArriving('second', 5, 3)).toBe('unasked')
+  })
+
+  it('takes a source that sends other blocks than it was asked for to be silent', () => {
+    const one = scheduler(4)
+    one.addSource('liar', some(4, [0, 1]), Mode.open)
+    one.plan(0)
+    for (let now = 100; now < SILENT_SOURCE_MS; now += 100) {
+      expect(one.onArriving('liar', 3, now)).toBe('unasked')
+      one.onBytes('liar', SIZE, now)
+    }
+    expect(blocksOf(one.plan(SILENT_SOURCE_MS), 'cancel', 'liar').sort()).toEqual([0, 1])
+  })
+
+  it('gives a source behind a path of seconds the time that it takes', () => {
+    const one = scheduler(1)
+    one.addSource('far', all(1), Mode.open)
+    one.onRoundTrip('far', 8000)
+    one.plan(0)
+    expect(blocksOf(one.plan(15_999), 'cancel')).toEqual([])
+    expect(blocksOf(one.plan(16_000), 'cancel')).toEqual([0])
   })
 })
