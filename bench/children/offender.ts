@@ -42,7 +42,7 @@ const ATTACKS: Readonly<Record<string, Attack>> = {
   'asks for all, reads nothing': inSession(async (session, { blocks }) => {
     session.data.stopReading()
     session.control.send({ type: 'request', indexes: Array.from({ length: blocks }, (_, i) => i), cids: [] })
-    session.control.send({ type: 'want', upTo: 2 ** 40 })
+    session.control.send({ type: 'want', upTo: 2 ** 40, modes: 0 })
     await session.control.ended
   }),
   'blocks never asked for': inSession(async session => {

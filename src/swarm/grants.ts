@@ -5,20 +5,29 @@
 export class Grants {
   #sum = 0
   #before = 0
+  #modes = 0
+
+  /** Modes read so far: a Want tells the publisher which of its Modes it knew. */
+  get modes (): number {
+    return this.#modes
+  }
 
   /** A pull begins: what it grants comes on top of what earlier ones did. */
   begin (): void {
     this.#before = this.#sum
   }
 
-  /** This pull has granted so many bytes by now; the sum for Want, which never falls. */
+  /** This pull has granted so many bytes by now; the sum for Want, which falls by a Mode alone. */
   raise (upTo: number): number {
     this.#sum = Math.max(this.#sum, this.#before + upTo)
     return this.#sum
   }
 
-  /** A sum from the wire as this pull counts. */
-  ofThisPull (sum: number): number {
-    return Math.max(0, sum - this.#before)
+  /** The publisher has given so much and takes the rest to be void; what it has given as this pull counts. */
+  onMode (given: number): number {
+    this.#modes++
+    this.#sum = Math.min(this.#sum, given)
+    this.#before = Math.min(this.#before, this.#sum)
+    return Math.max(0, given - this.#before)
   }
 }

@@ -9,7 +9,8 @@ export interface SessionHost {
   /** `queuedMs`: how long blocks of ours queued on their way to them lately, when they said so. */
   onHave: (session: Session, indexes: readonly number[], queuedMs: number | undefined) => void
   onMode: (session: Session, given: number) => void
-  onWant: (session: Session, upTo: number) => void
+  /** `modes`: how many of our Modes they had read. */
+  onWant: (session: Session, upTo: number, modes: number) => void
   onRequest: (session: Session, request: RequestMessage) => void
   onCancel: (session: Session, indexes: readonly number[]) => void
   onReject: (session: Session, reject: RejectMessage) => void

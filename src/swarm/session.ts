@@ -153,10 +153,10 @@ export class Session {
     switch (message.type) {
       case 'holdings': return this.#onHoldings(message, host)
       case 'have': return this.#onHave(message, host)
-      case 'want': return host.onWant(this, message.upTo)
+      case 'want': return host.onWant(this, message.upTo, message.modes)
       case 'mode':
         this.theirMode = modeOf(message.mode)
-        return host.onMode(this, this.#grants.ofThisPull(message.given))
+        return host.onMode(this, this.#grants.onMode(message.given))
       case 'request': return host.onRequest(this, message)
       case 'cancel': return host.onCancel(this, message.indexes)
       case 'reject': return host.onReject(this, message)
@@ -207,7 +207,7 @@ export class Session {
 
   /** Grants a publisher bytes of its choice, as a sum since the pull began; Want counts from the session's start. */
   grant (upTo: number): void {
-    this.send({ type: 'want', upTo: this.#grants.raise(upTo) })
+    this.send({ type: 'want', upTo: this.#grants.raise(upTo), modes: this.#grants.modes })
   }
 
   /** Hands a block or tree node to the data stream; allowed while isWritable. The payload is handed over. */

@@ -170,8 +170,8 @@ export class Swarm implements SessionHost {
     this.#downloader?.onMode(session, given)
   }
 
-  onWant (session: Session, upTo: number): void {
-    this.#content?.uploader.onWant(session, upTo)
+  onWant (session: Session, upTo: number, modes: number): void {
+    this.#content?.uploader.onWant(session, upTo, modes)
   }
 
   onRequest (session: Session, request: RequestMessage): void {

@@ -11,6 +11,8 @@ export class UploadQueue {
   /** A publisher's peer: bytes it granted us to choose, from the start, and those used. */
   wantUpTo = 0
   wantUsed = 0
+  /** Modes that it was told. */
+  modesSaid = 0
   /** Bytes read or being read and not yet handed to its socket. */
   aheadBytes = 0
   readonly ready: Array<{ index: number, bytes: Uint8Array }> = []

@@ -76,9 +76,10 @@ export class Uploader {
     return open === 'always' ? Mode.open : open === 'never' ? Mode.closed : Mode.spare
   }
 
-  onWant (session: Session, upTo: number): void {
+  onWant (session: Session, upTo: number, modes: number): void {
     const queue = this.#queues.get(session.peerId)
-    if (queue === undefined) return
+    // Said before it heard that this grant is void: it does not count on it any more.
+    if (queue === undefined || modes < queue.modesSaid) return
     queue.wantUpTo = Math.max(queue.wantUpTo, upTo)
     this.pump()
   }
@@ -86,8 +87,10 @@ export class Uploader {
   /** Bytes chosen for this peer so far, for Mode: what else it granted is void from now on. */
   endGrant (session: Session): number {
     const queue = this.#queues.get(session.peerId)
-    queue?.endGrant()
-    return queue?.wantUsed ?? 0
+    if (queue === undefined) return 0
+    queue.modesSaid++
+    queue.endGrant()
+    return queue.wantUsed
   }
 
   onRequest (session: Session, indexes: readonly number[], mode: Mode): void {

@@ -48,7 +48,7 @@ function toFrame (message: Message): Frame {
     case 'attach': return { attach: { token: message.token } }
     case 'holdings': return { holdings: message }
     case 'have': return { have: { indexes: [...message.indexes], ...maybe('queuedMs', message.queuedMs) } }
-    case 'want': return { want: { upTo: message.upTo } }
+    case 'want': return { want: { upTo: message.upTo, modes: message.modes } }
     case 'mode': return { mode: { mode: message.mode, given: message.given } }
     case 'request':
       return { request: { indexes: [...message.indexes], cids: [...message.cids], encodings: [], bases: [] } }
@@ -104,7 +104,7 @@ function fromFrame (frame: Frame): Message | undefined {
   if (frame.request !== undefined) {
     return { type: 'request', indexes: frame.request.indexes, cids: frame.request.cids.map(checkCid) }
   }
-  if (frame.want !== undefined) return { type: 'want', upTo: toSafeNumber(frame.want.upTo) }
+  if (frame.want !== undefined) return { type: 'want', upTo: toSafeNumber(frame.want.upTo), modes: frame.want.modes }
   if (frame.reject !== undefined) {
     const { indexes, cids, reason, retryAfterMs } = frame.reject
     return { type: 'reject', indexes, cids: cids.map(checkCid), reason, retryAfterMs }

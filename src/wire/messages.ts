@@ -26,7 +26,12 @@ export interface HaveMessage {
   /** How long blocks from the receiver of this message queued on their way lately, in ms. */
   readonly queuedMs?: number | undefined
 }
-export interface WantMessage { readonly type: 'want', readonly upTo: number }
+export interface WantMessage {
+  readonly type: 'want'
+  readonly upTo: number
+  /** Mode messages that its sender had read. */
+  readonly modes: number
+}
 export interface ModeMessage { readonly type: 'mode', readonly mode: number, readonly given: number }
 export interface RequestMessage {
   readonly type: 'request'

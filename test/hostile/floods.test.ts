@@ -31,7 +31,7 @@ describe('a node ends and remembers a peer that floods it with', () => {
     ['requests as large as they may be', { type: 'request', indexes: someIndexes.map(i => i + 1e6), cids: [] }, true],
     ['cancels', { type: 'cancel', indexes: someIndexes }, true],
     ['rejects', { type: 'reject', indexes: [1], cids: [], reason: RejectReason.busy, retryAfterMs: 0 }, false],
-    ['grants', { type: 'want', upTo: 1 }, false],
+    ['grants', { type: 'want', upTo: 1, modes: 0 }, false],
     ['modes', { type: 'mode', mode: 2, given: 0 }, false]
   ])('%s', async (_, message, isLarge) => {
     const { peer, session } = await victim().meet()

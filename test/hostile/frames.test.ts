@@ -35,7 +35,7 @@ describe('a node ends and remembers a stranger', () => {
   })
 
   it.each<[string, Uint8Array, number]>([
-    ['megabytes of messages out of place', encodeFrame({ type: 'want', upTo: 2 ** 50 }), 10_000],
+    ['megabytes of messages out of place', encodeFrame({ type: 'want', upTo: 2 ** 50, modes: 0 }), 10_000],
     ['empty frames without end', Uint8Array.of(0), 10_000],
     ['a block before anything else',
       encodeFrame({ type: 'block', index: 0, cid: undefined, payloadBytes: 2_000_000, encoding: 0 }), 1]
@@ -55,7 +55,7 @@ describe('a node ends and remembers a peer that said hello well, and then', () =
     ['announces a block beyond the limit', encodeFrame({
       type: 'block', index: 0, cid: undefined, payloadBytes: WIRE_LIMITS.payloadBytes + 1, encoding: 0
     })],
-    ['sends two messages in one frame', inOneFrame({ type: 'want', upTo: 1 }, { type: 'alive', answer: true })],
+    ['sends two messages in one frame', inOneFrame({ type: 'want', upTo: 1, modes: 0 }, { type: 'alive', answer: true })],
     ['names too many indexes', encodeFrame({
       type: 'have', indexes: Array.from({ length: WIRE_LIMITS.indexes + 1 }, () => 0)
     })]

@@ -142,7 +142,7 @@ describe('codec', () => {
 
   it.each([2 ** 31 - 1, 2 ** 31, 3 * 2 ** 30, 2 ** 32 - 1, 2 ** 32, 2 ** 33 + 5, Number.MAX_SAFE_INTEGER])(
     'keeps sums of bytes whole beyond 2 GiB: %d', sum => {
-      for (const message of [{ type: 'want', upTo: sum }, { type: 'mode', mode: 2, given: sum }] as const) {
+      for (const message of [{ type: 'want', upTo: sum, modes: 0 }, { type: 'mode', mode: 2, given: sum }] as const) {
         expect(decodeFrame(encodeFrame(message).subarray(1))).toEqual(message)
       }
     })

@@ -29,9 +29,10 @@ export const CASES: Record<string, Message> = {
   'have of one': { type: 'have', indexes: [0] },
   'have with a queueing time': { type: 'have', indexes: [7], queuedMs: 250 },
   'have of several': { type: 'have', indexes: [1, 127, 128, 16383, 16384, WIRE_LIMITS.blocks - 1] },
-  'want of nothing': { type: 'want', upTo: 0 },
-  'want of 512 KiB': { type: 'want', upTo: 512 * 1024 },
-  'want of the most': { type: 'want', upTo: Number.MAX_SAFE_INTEGER },
+  'want of nothing': { type: 'want', upTo: 0, modes: 0 },
+  'want of 512 KiB': { type: 'want', upTo: 512 * 1024, modes: 0 },
+  'want of the most': { type: 'want', upTo: Number.MAX_SAFE_INTEGER, modes: 0 },
+  'want after two modes': { type: 'want', upTo: 512 * 1024, modes: 2 },
   'mode open': { type: 'mode', mode: 0, given: 0 },
   'mode spare': { type: 'mode', mode: 2, given: 2 ** 40 },
   'request of blocks': { type: 'request', indexes: [3, 1, 2], cids: [] },
@@ -87,7 +88,7 @@ export const anyMessage: fc.Arbitrary<Message> = fc.oneof(
     unwanted: fc.uint8Array({ maxLength: Math.ceil(blocks / 8) })
   })),
   fc.record({ type: fc.constant('have' as const), indexes }),
-  fc.record({ type: fc.constant('want' as const), upTo: u53 }),
+  fc.record({ type: fc.constant('want' as const), upTo: u53, modes: u32 }),
   fc.record({ type: fc.constant('mode' as const), mode: u32, given: u53 }),
   fc.record({ type: fc.constant('request' as const), indexes, cids }),
   fc.record({

@@ -381,6 +381,11 @@ export namespace Frame {
     value: number
   }
 
+  export interface FrameWantModesFieldEvent {
+    field: '$.want.modes'
+    value: number
+  }
+
   export interface FrameModeModeFieldEvent {
     field: '$.mode.mode'
     value: number
@@ -515,7 +520,7 @@ export namespace Frame {
     return decodeMessage(buf, Frame.codec(), opts)
   }
 
-  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Frame>): Generator<FrameHelloProofFieldEvent | FrameHelloFeaturesFieldEvent | FrameHelloEncodingsFieldEvent | FrameHelloModeFieldEvent | FrameHelloTreeFieldEvent | FrameHelloTokenFieldEvent | FrameHelloBasesFieldEvent | FrameAttachTokenFieldEvent | FrameHoldingsBlocksFieldEvent | FrameHoldingsAllFieldEvent | FrameHoldingsBitsFieldEvent | FrameHoldingsUnwantedFieldEvent | FrameHaveIndexesFieldEvent | FrameHaveQueuedMsFieldEvent | FrameWantUpToFieldEvent | FrameModeModeFieldEvent | FrameModeGivenFieldEvent | FrameRequestIndexesFieldEvent | FrameRequestCidsFieldEvent | FrameRequestEncodingsFieldEvent | FrameRequestBasesFieldEvent | FrameBlockIndexFieldEvent | FrameBlockCidFieldEvent | FrameBlockPayloadBytesFieldEvent | FrameBlockSentMsFieldEvent | FrameBlockEncodingFieldEvent | FrameBlockBaseFieldEvent | FrameRejectIndexesFieldEvent | FrameRejectCidsFieldEvent | FrameRejectReasonFieldEvent | FrameRejectRetryAfterMsFieldEvent | FrameRejectSpansOriginFieldEvent | FrameRejectSpansOffsetFieldEvent | FrameRejectSpansBytesFieldEvent | FrameCancelIndexesFieldEvent | FramePeersRecordsFieldEvent | FrameAliveAnswerFieldEvent | FrameByeReasonFieldEvent> {
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Frame>): Generator<FrameHelloProofFieldEvent | FrameHelloFeaturesFieldEvent | FrameHelloEncodingsFieldEvent | FrameHelloModeFieldEvent | FrameHelloTreeFieldEvent | FrameHelloTokenFieldEvent | FrameHelloBasesFieldEvent | FrameAttachTokenFieldEvent | FrameHoldingsBlocksFieldEvent | FrameHoldingsAllFieldEvent | FrameHoldingsBitsFieldEvent | FrameHoldingsUnwantedFieldEvent | FrameHaveIndexesFieldEvent | FrameHaveQueuedMsFieldEvent | FrameWantUpToFieldEvent | FrameWantModesFieldEvent | FrameModeModeFieldEvent | FrameModeGivenFieldEvent | FrameRequestIndexesFieldEvent | FrameRequestCidsFieldEvent | FrameRequestEncodingsFieldEvent | FrameRequestBasesFieldEvent | FrameBlockIndexFieldEvent | FrameBlockCidFieldEvent | FrameBlockPayloadBytesFieldEvent | FrameBlockSentMsFieldEvent | FrameBlockEncodingFieldEvent | FrameBlockBaseFieldEvent | FrameRejectIndexesFieldEvent | FrameRejectCidsFieldEvent | FrameRejectReasonFieldEvent | FrameRejectRetryAfterMsFieldEvent | FrameRejectSpansOriginFieldEvent | FrameRejectSpansOffsetFieldEvent | FrameRejectSpansBytesFieldEvent | FrameCancelIndexesFieldEvent | FramePeersRecordsFieldEvent | FrameAliveAnswerFieldEvent | FrameByeReasonFieldEvent> {
     return streamMessage(buf, Frame.codec(), opts)
   }
 }
@@ -1161,6 +1166,7 @@ export namespace Have {
 
 export interface Want {
   upTo: number
+  modes: number
 }
 
 export namespace Want {
@@ -1178,12 +1184,18 @@ export namespace Want {
           w.uint64Number(obj.upTo)
         }
 
+        if ((obj.modes != null && obj.modes !== 0)) {
+          w.uint32(16)
+          w.uint32(obj.modes)
+        }
+
         if (opts.lengthDelimited !== false) {
           w.ldelim()
         }
       }, (reader, length, opts = {}) => {
         const obj: any = {
-          upTo: 0
+          upTo: 0,
+          modes: 0
         }
 
         const end = length == null ? reader.len : reader.pos + length
@@ -1194,6 +1206,10 @@ export namespace Want {
           switch (tag >>> 3) {
             case 1: {
               obj.upTo = reader.uint64Number()
+              break
+            }
+            case 2: {
+              obj.modes = reader.uint32()
               break
             }
             default: {
@@ -1218,6 +1234,13 @@ export namespace Want {
               }
               break
             }
+            case 2: {
+              yield {
+                field: `${prefix}.modes`,
+                value: reader.uint32()
+              }
+              break
+            }
             default: {
               reader.skipType(tag & 7)
               break
@@ -1235,6 +1258,11 @@ export namespace Want {
     value: number
   }
 
+  export interface WantModesFieldEvent {
+    field: '$.modes'
+    value: number
+  }
+
   export function encode (obj: Partial<Want>): Uint8Array {
     return encodeMessage(obj, Want.codec())
   }
@@ -1243,7 +1271,7 @@ export namespace Want {
     return decodeMessage(buf, Want.codec(), opts)
   }
 
-  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Want>): Generator<WantUpToFieldEvent> {
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Want>): Generator<WantUpToFieldEvent | WantModesFieldEvent> {
     return streamMessage(buf, Want.codec(), opts)
   }
 }

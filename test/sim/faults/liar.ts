@@ -138,7 +138,7 @@ export class Liar implements LineEnd {
     const { blockCount } = this.#world.model.manifest
     const all = !this.#does('keeps')
     talk.control.send({ type: 'holdings', blocks: blockCount, all, bits: EMPTY, unwanted: EMPTY })
-    if (!all) talk.control.send({ type: 'want', upTo: 1e9 })
+    if (!all) talk.control.send({ type: 'want', upTo: 1e9, modes: 0 })
     if (!all) this.#lie('keeps')
   }
 
@@ -229,7 +229,7 @@ export class Liar implements LineEnd {
     const indexes = Array.from({ length: 500 }, () => Math.floor(this.#random() * (blockCount + 3)))
     const cids = Array.from({ length: 20 }, () => this.#world.model.manifest.root.bytes)
     control.send({ type: 'request', indexes, cids })
-    if (this.#random() < 0.3) control.send({ type: 'want', upTo: 2 ** 50 })
+    if (this.#random() < 0.3) control.send({ type: 'want', upTo: 2 ** 50, modes: 0 })
     if (this.#random() < 0.3) control.send({ type: 'cancel', indexes: indexes.slice(0, 50) })
     if (this.#random() < 0.3) control.send({ type: 'have', indexes: indexes.filter(index => index < blockCount) })
   }
