@@ -1,4 +1,4 @@
-import { SEND_BUDGET_BYTES } from '../../../src/defaults.ts'
+import { FIRST_GRANT_BYTES, SEND_BUDGET_BYTES } from '../../../src/defaults.ts'
 import { isModelswarmError } from '../../../src/errors.ts'
 import { Bitfield } from '../../../src/model/bitfield.ts'
 import { Answers } from './answers.ts'
@@ -134,7 +134,10 @@ export class Checks {
     const pullers = plan.machines.filter(({ role }) => role === 'puller').length
     // Loose, for a publisher may be much faster than the swarm, which carries a third of the rest at least, and of a
     // few blocks each puller may have two that were not worth a wait.
-    const most = 1 + (pullers - 1) * 2 / 3 + 2 * pullers / blockCount
+    // Each may take all from the publisher when one grant covers it (the others find its blocks in nobody's hands yet),
+    // and when one may leave before the next comes.
+    const isAlone = distinctBytes <= FIRST_GRANT_BYTES || plan.machines.some(machine => machine.leavesWhenComplete)
+    const most = (isAlone ? pullers : 1 + (pullers - 1) * 2 / 3) + 2 * pullers / blockCount
     trace.say('pub0', () => `sent ${copies.toFixed(3)} copies`)
     if (copies > most) trace.fail('copies', 'pub0', `sent ${copies.toFixed(2)} copies to ${pullers}, at most ${most.toFixed(2)}`)
   }
