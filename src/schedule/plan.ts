@@ -62,7 +62,8 @@ export class Plan {
       else if (source.lookAgainAt < Infinity) this.#wake(source.lookAgainAt)
     }
     const byCost = [...this.#ledger.sources.values()].filter(source => source.isDirty)
-    byCost.sort((a, b) => a.cost - b.cost || a.askedBytes - b.askedBytes)
+    // Who only refuses would else take a small budget again and again, before who gives.
+    byCost.sort((a, b) => a.cost - b.cost || a.refusals - b.refusals || a.askedBytes - b.askedBytes)
     for (const source of byCost) {
       if (source.mode === Mode.open) this.#fill(source, now, BLOCKS_PER_PLAN)
       else if (source.mode === Mode.choosing) this.#grant(source, now)

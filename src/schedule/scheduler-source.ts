@@ -29,6 +29,8 @@ export class SchedulerSource {
   /** Since when it has been a spare publisher, as far as we have looked. */
   spareSince: number | undefined
   silences = 0
+  /** Blocks that it would not give since it last gave one. */
+  refusals = 0
   /** Something changed that may let us ask it for more. */
   isDirty = true
   /** When a block that it refused may be asked for again, if one was passed over for that. */

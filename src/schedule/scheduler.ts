@@ -145,6 +145,8 @@ export class Scheduler {
     if (this.states.isStored(block)) return false
     const flight = this.states.inFlight.get(block)
     this.states.store(block)
+    const giver = this.#ledger.sources.get(id)
+    if (giver !== undefined) giver.refusals = 0
     for (const { sourceId } of flight?.asked ?? []) {
       const source = this.#ledger.sources.get(sourceId)
       if (source === undefined) continue
@@ -161,6 +163,7 @@ export class Scheduler {
     for (const block of blocks) {
       if (!source.asked.has(block)) continue
       source.refused.set(block, retryAt)
+      source.refusals++
       this.#ledger.release(source, block)
     }
   }

@@ -393,6 +393,16 @@ describe('scheduler with a choosing publisher', () => {
     expect(blocksOf(one.plan(SILENT_SOURCE_MS), 'cancel', 'liar').sort()).toEqual([0, 1])
   })
 
+  it('asks who gives before who only refuses, when the budget is small', () => {
+    const one = scheduler(8, { budgetBytes: 2 * SIZE })
+    one.addSource('liar', all(8), Mode.open)
+    one.addSource('honest', all(8), Mode.open)
+    const asked = blocksOf(one.plan(0), 'request', 'liar')
+    expect(asked).toHaveLength(2)
+    one.onRefused('liar', asked, 100)
+    expect(blocksOf(one.plan(1), 'request', 'honest')).toHaveLength(2)
+  })
+
   it('gives a source behind a path of seconds the time that it takes', () => {
     const one = scheduler(1)
     one.addSource('far', all(1), Mode.open)
