@@ -121,7 +121,7 @@ export class Ledger {
     if (source.isShelved) this.#outstandingBytes += size
     // Chosen by the publisher: moves from what was granted to what is asked, so the sum stays.
     source.wantUsed += size
-    if (isTooMuch || !this.states.missing.has(block)) {
+    if (isTooMuch || !this.#isOpen(block)) {
       source.isDirty = true
       this.#free(size)
       return 'granted'
@@ -130,6 +130,13 @@ export class Ledger {
     source.askedBytes += size
     this.states.ask(block, source.id, now)
     return 'wanted'
+  }
+
+  /** It is missing, or asked of one source only, whose bytes are not here yet: the first to deliver it will do. */
+  #isOpen (block: number): boolean {
+    if (this.states.missing.has(block)) return true
+    const flight = this.states.inFlight.get(block)
+    return flight !== undefined && flight.storingFrom === undefined && flight.asked.length === 1
   }
 
   /** The source will not deliver this block: it is missing again unless another was asked too. */

@@ -195,16 +195,26 @@ export class Plan {
       // The second request counts as much as the first one (I3).
       const hasRoom = this.#ledger.roomBytes > 0
       const rival = hasRoom ? this.#idleHolder(flight.block, first.sourceId, now) : undefined
-      if (rival !== undefined) this.#ask(rival, [flight.block], now)
-      else this.#wake(now + ENDGAME_AFTER_MS)
+      if (rival === undefined) this.#wake(now + ENDGAME_AFTER_MS)
+      else if (rival.mode === Mode.choosing) this.#grantFor(rival, flight.block, now)
+      else this.#ask(rival, [flight.block], now)
     }
+  }
+
+  /** A choosing publisher gives what we lack of its pool: with nothing else missing, this block. */
+  #grantFor (source: SchedulerSource, block: number, now: number): void {
+    this.#ledger.grant(source, this.#sizeOf(block) - source.outstandingBytes, now)
+    this.#actions.push({ type: 'want', sourceId: source.id, upTo: source.wantGranted })
+    this.#wake(source.meter.silentAt)
   }
 
   #idleHolder (block: number, notId: string, now: number): SchedulerSource | undefined {
     let best: SchedulerSource | undefined
     for (const source of this.#ledger.sources.values()) {
-      if (source.id === notId || source.outstandingBytes > 0 || source.pausedUntil > now) continue
-      if (source.mode !== Mode.open && source.mode !== Mode.spare) continue
+      if (source.id === notId || source.pausedUntil > now || source.mode === Mode.closed) continue
+      // A rest of a grant that is too small for the block leaves a publisher idle.
+      const leastBusy = source.mode === Mode.choosing && !source.isShelved ? this.#sizeOf(block) : 1
+      if (source.asked.size > 0 || source.outstandingBytes >= leastBusy) continue
       if (!source.holdings.has(block) || this.#isRefused(source, block, now)) continue
       if (best === undefined || isBetter(source, best)) best = source
     }

@@ -382,6 +382,22 @@ describe('scheduler with a choosing publisher', () => {
     expect(one.onArriving('second', 5, 3)).toBe('unasked')
   })
 
+  it('grants in the endgame for a block that another source keeps, and takes it from whoever is first', () => {
+    const one = scheduler(1)
+    one.addSource('slow', all(1), Mode.open)
+    one.plan(0)
+    one.addSource('p', all(1), Mode.choosing)
+    expect(one.plan(1)).toEqual([])
+    const at = one.wakeAt ?? 0
+    const again = one.plan(at)
+    expect([wantOf(again), blocksOf(again, 'request')]).toEqual([SIZE, []])
+    expect(one.plan(at + 1)).toEqual([])
+    expect(one.outstandingBytes).toBe(2 * SIZE)
+    deliver(one, 'p', 0, at + 2)
+    expect(blocksOf(one.plan(at + 3), 'cancel', 'slow')).toEqual([0])
+    expect(one.outstandingBytes).toBe(0)
+  })
+
   it('takes a source that sends other blocks than it was asked for to be silent', () => {
     const one = scheduler(4)
     one.addSource('liar', some(4, [0, 1]), Mode.open)
