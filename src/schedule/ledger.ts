@@ -121,7 +121,8 @@ export class Ledger {
     if (source.isShelved) this.#outstandingBytes += size
     // Chosen by the publisher: moves from what was granted to what is asked, so the sum stays.
     source.wantUsed += size
-    if (isTooMuch || !this.#isOpen(block)) {
+    const isOfUse = this.states.missing.has(block) || (!source.isShelved && this.#waitsForOne(block))
+    if (isTooMuch || !isOfUse) {
       source.isDirty = true
       this.#free(size)
       return 'granted'
@@ -132,9 +133,8 @@ export class Ledger {
     return 'wanted'
   }
 
-  /** It is missing, or asked of one source only, whose bytes are not here yet: the first to deliver it will do. */
-  #isOpen (block: number): boolean {
-    if (this.states.missing.has(block)) return true
+  /** It is asked of one source only, whose bytes are not here yet: the first to deliver it will do. */
+  #waitsForOne (block: number): boolean {
     const flight = this.states.inFlight.get(block)
     return flight !== undefined && flight.storingFrom === undefined && flight.asked.length === 1
   }

@@ -212,8 +212,9 @@ export class Plan {
     let best: SchedulerSource | undefined
     for (const source of this.#ledger.sources.values()) {
       if (source.id === notId || source.pausedUntil > now || source.mode === Mode.closed) continue
+      if (source.mode === Mode.choosing && source.isShelved) continue
       // A rest of a grant that is too small for the block leaves a publisher idle.
-      const leastBusy = source.mode === Mode.choosing && !source.isShelved ? this.#sizeOf(block) : 1
+      const leastBusy = source.mode === Mode.choosing ? this.#sizeOf(block) : 1
       if (source.asked.size > 0 || source.outstandingBytes >= leastBusy) continue
       if (!source.holdings.has(block) || this.#isRefused(source, block, now)) continue
       if (best === undefined || isBetter(source, best)) best = source
