@@ -1,4 +1,4 @@
-import { FIRST_GRANT_BYTES, SEND_BUDGET_BYTES } from '../../../src/defaults.ts'
+import { FIRST_GRANT_BYTES, LIFE_BYTES, SEND_BUDGET_BYTES, SILENT_SOURCE_MS } from '../../../src/defaults.ts'
 import { isModelswarmError } from '../../../src/errors.ts'
 import { Bitfield } from '../../../src/model/bitfield.ts'
 import { Answers } from './answers.ts'
@@ -117,6 +117,9 @@ export class Checks {
     for (const other of this.#world.machines.values()) {
       const { process: holder } = other
       if (other === machine || holder === undefined || holder.isOver || holder.startedAt > sinceMs) continue
+      // A link so thin that its share for each is less than a sign of life: nobody is promised anything.
+      const shareMs = other.plan.rates.upBytesPerMs / this.#world.machines.size
+      if (shareMs < LIFE_BYTES / SILENT_SOURCE_MS) continue
       const block = missing.find(block => holder.swarm.held?.has(block))
       if (block !== undefined && other.open !== 'never') {
         trace.fail('live', machine.id, `gave up though ${other.id} holds block ${block}: ${err.message}`)
