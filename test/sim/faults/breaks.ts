@@ -48,7 +48,7 @@ export const BREAKS: readonly Break[] = [
     name: 'patient',
     promise: 'every pull ends',
     what: 'a silent source keeps what it was asked for',
-    breaks: { patch: () => replaced(SourceMeter.prototype, 'lastBytesAt', { get: () => 1e12 }) }
+    breaks: { patch: () => replaced(SourceMeter.prototype, 'silentAt', { get: () => 1e12 }) }
   }
 ]
 
