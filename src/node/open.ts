@@ -3,6 +3,7 @@ import { FileReaders } from '../files/reader.ts'
 import { ConnectionGuard } from './connection-guard.ts'
 import { generateKey, peerIdOf, startLibp2p } from './libp2p.ts'
 import { hashWorkers } from './hash-workers.ts'
+import { Libp2pNetwork } from './network.ts'
 import { clock, hash } from './ports.ts'
 import { NodeSwarms } from './swarms.ts'
 import { notHere } from '../serve.ts'
@@ -107,7 +108,8 @@ async function wire (
     reputation,
     clock
   })
-  const discovery = new Discovery({ libp2p, reception, reputation, clock, random, signal: stopping.signal })
+  const network = new Libp2pNetwork(libp2p, { clock, signal: stopping.signal })
+  const discovery = new Discovery({ network, reception, reputation, clock, random, signal: stopping.signal })
   const noteUnreadable = unreadableNotes(options.onNote)
   late.discovery = discovery
   const newSwarm = (root: CID): Swarm => {

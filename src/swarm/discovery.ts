@@ -1,41 +1,52 @@
-import { peerIdFromString } from '@libp2p/peer-id'
-import { PeerRecord, RecordEnvelope } from '@libp2p/peer-record'
-import { multiaddr } from '@multiformats/multiaddr'
 import { ModelswarmError } from '../errors.ts'
-import { streamChannel } from '../wire/channel.ts'
 import { WIRE_LIMITS } from '../wire/limits.ts'
-import { ByeReason, CONTROL_PROTOCOL, DATA_PROTOCOL } from '../wire/protocol.ts'
-import { isUsableFrom } from './address-scope.ts'
+import { ByeReason } from '../wire/protocol.ts'
 import { RecordRates, readPeerRecord } from './peer-record.ts'
 import { Search } from './search.ts'
-import { SILENT } from './trouble.ts'
 import type { Candidate } from './candidates.ts'
 import type { Clock } from './ports.ts'
 import type { Reception } from './reception.ts'
 import type { Reputation } from './reputation.ts'
 import type { Session } from './session.ts'
 import type { Swarm } from './swarm.ts'
-import type { Channel } from '../wire/channel.ts'
-import type { Connection, Libp2p, PeerId, Stream } from '@libp2p/interface'
+import type { Channel, ChannelKind } from '../wire/channel.ts'
+
+/** What discovery needs of the network below it. */
+export interface Network {
+  readonly ourId: string
+  /** Where a peer is connected to us; undefined when it is not. */
+  addrOf: (peerId: string) => string | undefined
+  /** The signed record of a peer, once it is identified, if a reader at `from` can use one of its addresses. */
+  recordOf: (peerId: string, from: string) => Promise<Uint8Array | undefined>
+  /** The connection to a candidate that there is, or a new one. */
+  connect: (candidate: Candidate) => Promise<Contact>
+}
+
+/** A connected peer. */
+export interface Contact {
+  readonly peerId: string
+  readonly addr: string
+  open: (kind: ChannelKind) => Promise<Channel>
+}
 
 export interface DiscoveryParts {
-  libp2p: Libp2p
-  reception: Reception
+  network: Network
+  reception: Pick<Reception, 'open'>
   reputation: Reputation
   clock: Clock
   random: () => number
   signal: AbortSignal
+  /** Default: readPeerRecord; virtual time has one without signatures. */
+  readRecord?: typeof readPeerRecord
 }
 
-/** Of two peers that are told of each other the one with the smaller id dials at once, the other after this time. */
+/** Of two peers that are told of each other one dials at once (`dialsFirst`), the other after this time. */
 const SECOND_DIALLER_MS = 3000
 /** With fewer sessions than this, every peer that is dialled is asked for others. */
 const FEW_PEERS = 4
 const MAX_NEARBY = 256
-/** A peer that has not agreed on a protocol by then does not answer. */
-const OPEN_STREAM_MS = 10_000
 
-/** Finds and keeps the peers of swarms: dials hints, exchanges peers, dials again after losses. Speaks to libp2p. */
+/** Finds and keeps the peers of swarms: dials hints, exchanges peers, dials again after losses. */
 export class Discovery {
   readonly #parts: DiscoveryParts
   readonly #searches = new Map<Swarm, Search>()
@@ -49,11 +60,12 @@ export class Discovery {
     this.#parts = parts
   }
 
-  /** A session has begun: a peer that asked for it hears of others, and they of it, as soon as it is identified. */
+  /** A session has begun: a peer that asked for it hears of others at once, and they of it when it is identified. */
   onSession (swarm: Swarm, session: Session): void {
     if (session.isOutbound || !session.theyWantPeers) return
     this.#unidentified.set(session, swarm)
-    this.#introduce(swarm, session)
+    this.#watch(session, this.#tellOfOthers(swarm, session))
+    this.#watch(session, this.#tellOthers(swarm, session))
   }
 
   onSessionEnd (swarm: Swarm, session: Session, err: Error | undefined): void {
@@ -61,18 +73,20 @@ export class Discovery {
     this.#searches.get(swarm)?.onSessionEnd(session, err)
   }
 
-  /** libp2p has learnt the signed record of a peer. */
+  /** The signed record of a peer has become known. */
   onIdentified (peerId: string): void {
-    for (const [session, swarm] of this.#unidentified) if (session.peerId === peerId) this.#introduce(swarm, session)
+    for (const [session, swarm] of this.#unidentified) {
+      if (session.peerId === peerId) this.#watch(session, this.#tellOthers(swarm, session))
+    }
   }
 
   /** Looks for peers of this swarm until `stop`. */
   search (swarm: Swarm): Search {
     const known = this.#searches.get(swarm)
     if (known !== undefined) return known
-    const { libp2p, clock, random, signal } = this.#parts
+    const { network, clock, random, signal } = this.#parts
     const search = new Search({
-      ourId: libp2p.peerId.toString(),
+      ourId: network.ourId,
       swarm,
       dial: async candidate => { await this.#dial(swarm, candidate) },
       refusedForMs: peerId => this.#parts.reputation.refusedForMs(peerId),
@@ -93,7 +107,9 @@ export class Discovery {
   /** Somebody is on this network (mDNS): asked about every model that is being looked for. */
   onPeer (peerId: string, addrs: readonly string[]): void {
     if (this.#nearby.size < MAX_NEARBY || this.#nearby.has(peerId)) this.#nearby.set(peerId, addrs)
-    for (const search of this.#searches.values()) search.add({ peerId, addrs, isHint: false })
+    // libp2p tells of whoever connects to us too: that peer has just begun to open its session.
+    const waitMs = this.#parts.network.addrOf(peerId) === undefined ? 0 : SECOND_DIALLER_MS
+    for (const search of this.#searches.values()) search.add({ peerId, addrs, isHint: false, waitMs })
   }
 
   stop (): void {
@@ -102,50 +118,25 @@ export class Discovery {
   }
 
   async #dial (swarm: Swarm, candidate: Candidate): Promise<void> {
-    const { libp2p, reception, signal } = this.#parts
-    const connection = await connect(libp2p, candidate, signal)
-    const peerId = connection.remotePeer.toString()
+    const { network, reception, reputation } = this.#parts
+    const contact = await network.connect(candidate)
+    const { peerId, addr } = contact
     candidate.peerId = peerId
     if (swarm.sessions.has(peerId)) return
-    if (this.#parts.reputation.refusedForMs(peerId) > 0) {
+    if (reputation.refusedForMs(peerId) > 0) {
       throw new ModelswarmError('ERR_PEER_LOST', 'refused for a while because of what it did before', { sourceId: peerId })
     }
-    const open = async (protocol: string): Promise<Channel> => streamChannel(
-      await this.#openStream(connection, protocol), protocol === CONTROL_PROTOCOL ? 'control' : 'data')
     await reception.open(swarm, peerId, {
-      control: await open(CONTROL_PROTOCOL),
-      openData: async () => await open(DATA_PROTOCOL),
-      addr: connection.remoteAddr.toString(),
+      control: await contact.open('control'),
+      openData: async () => await contact.open('data'),
+      addr,
       // One who has been told of a swarm need not be told of it by every member again.
       wantsPeers: candidate.isHint || swarm.sessions.size < FEW_PEERS
     })
   }
 
-  /**
-   * libp2p waits for ever for a peer that does not answer when it is given a signal. A connection that opens no stream
-   * is dead, though the system may not say so for a quarter of an hour: the next dial makes a new one.
-   */
-  async #openStream (connection: Connection, protocol: string): Promise<Stream> {
-    const timeout = new AbortController()
-    const cancelTimer = this.#parts.clock.setTimer(OPEN_STREAM_MS, () => {
-      timeout.abort(new ModelswarmError('ERR_PEER_LOST', 'Peer does not answer', { received: SILENT }))
-    })
-    const signal = AbortSignal.any([this.#parts.signal, timeout.signal])
-    try {
-      return await connection.newStream(protocol, { signal, maxOutboundStreams: WIRE_LIMITS.streamsPerConnection })
-    } catch (err) {
-      if (timeout.signal.aborted) connection.abort(err instanceof Error ? err : new Error('No stream could be opened'))
-      if (err instanceof Error && err.name === 'UnsupportedProtocolError') {
-        throw new ModelswarmError('ERR_VERSION', 'Peer does not speak this version of modelswarm', { cause: err })
-      }
-      throw err
-    } finally {
-      cancelTimer()
-    }
-  }
-
-  #introduce (swarm: Swarm, session: Session): void {
-    this.#tell(swarm, session).catch((err: unknown) => {
+  #watch (session: Session, telling: Promise<void>): void {
+    telling.catch((err: unknown) => {
       if (!this.#parts.signal.aborted) session.abort(err instanceof Error ? err : new Error('Peer exchange failed'))
     })
   }
@@ -160,12 +151,16 @@ export class Discovery {
     return records
   }
 
-  /** Tells a new peer of others, and them of it: signed records only, and only what each can use. */
-  async #tell (swarm: Swarm, session: Session): Promise<void> {
-    if (await this.#recordFor(session.peerId, session.peerId) === undefined) return
-    if (!this.#unidentified.delete(session)) return
+  /** Tells a new peer of others: signed records only, and only what it can use. */
+  async #tellOfOthers (swarm: Swarm, session: Session): Promise<void> {
     const records = await this.recordsFor(swarm, session.peerId)
     if (records.length > 0) session.send({ type: 'peers', records })
+  }
+
+  /** Tells others of a new peer, once it is identified. */
+  async #tellOthers (swarm: Swarm, session: Session): Promise<void> {
+    if (await this.#recordFor(session.peerId, session.peerId) === undefined) return
+    if (!this.#unidentified.delete(session)) return
     for (const other of this.#someOthers(swarm, session.peerId)) {
       const record = await this.#recordFor(session.peerId, other.peerId)
       if (record !== undefined) other.send({ type: 'peers', records: [record] })
@@ -178,35 +173,26 @@ export class Discovery {
     return others.slice(0, WIRE_LIMITS.peerRecords)
   }
 
-  /** The signed record of a peer, if `reader` can use one of its addresses. */
   async #recordFor (peerId: string, reader: string): Promise<Uint8Array | undefined> {
-    const { libp2p } = this.#parts
-    const id = peerIdFromString(peerId)
-    if (!await libp2p.peerStore.has(id)) return undefined
-    const { peerRecordEnvelope } = await libp2p.peerStore.get(id)
-    if (peerRecordEnvelope === undefined) return undefined
-    if (peerRecordEnvelope.byteLength > WIRE_LIMITS.peerRecordBytes) return undefined
-    const from = remoteAddrOf(libp2p, peerIdFromString(reader))
-    if (from === undefined) return undefined
-    const record = PeerRecord.createFromProtobuf(RecordEnvelope.createFromProtobuf(peerRecordEnvelope).payload)
-    const isUsable = record.multiaddrs.some(addr => isUsableFrom(addr.toString(), from))
-    return isUsable ? peerRecordEnvelope : undefined
+    const { network } = this.#parts
+    const from = network.addrOf(reader)
+    return from === undefined ? undefined : await network.recordOf(peerId, from)
   }
 
   /** Records that a peer sent: checked, filtered, and tried. */
   async onRecords (swarm: Swarm, session: Session, records: readonly Uint8Array[]): Promise<void> {
     const search = this.#searches.get(swarm)
-    const from = remoteAddrOf(this.#parts.libp2p, peerIdFromString(session.peerId))
+    const { network, clock, signal, readRecord = readPeerRecord } = this.#parts
+    const from = network.addrOf(session.peerId)
     if (search === undefined || from === undefined) return
-    const ourId = this.#parts.libp2p.peerId.toString()
+    const { ourId } = network
     const isKnown = (id: string): boolean => id === ourId || swarm.sessions.has(id) || search.knows(id)
-    const { clock, signal } = this.#parts
     for (const bytes of records) {
       if (!search.hasRoom || !this.#recordRates.take(session, clock.now())) return
       try {
-        const read = await readPeerRecord(bytes, { isKnown, from, sourceId: session.peerId, signal })
+        const read = await readRecord(bytes, { isKnown, from, sourceId: session.peerId, signal })
         if (read === undefined) continue
-        search.add({ ...read, isHint: false, waitMs: ourId < read.peerId ? 0 : SECOND_DIALLER_MS })
+        search.add({ ...read, isHint: false, waitMs: dialsFirst(ourId, read.peerId) ? 0 : SECOND_DIALLER_MS })
       } catch (err) {
         if (signal.aborted) return
         return session.abort(err instanceof Error ? err : new Error('A record cannot be read'), ByeReason.protocolError)
@@ -215,18 +201,14 @@ export class Discovery {
   }
 }
 
-async function connect (libp2p: Libp2p, candidate: Candidate, signal: AbortSignal): Promise<Connection> {
-  if (candidate.peerId !== undefined) {
-    const open = libp2p.getConnections(peerIdFromString(candidate.peerId)).find(one => one.status === 'open')
-    if (open !== undefined) return open
-  }
-  const suffix = candidate.peerId === undefined ? '' : `/p2p/${candidate.peerId}`
-  const addrs = candidate.addrs.map(addr => multiaddr(addr.includes('/p2p/') ? addr : `${addr}${suffix}`))
-  return await libp2p.dial(addrs, { signal })
+/** Which of two peers dials: half of its neighbours each, whatever its id. Both sides agree. */
+export function dialsFirst (ourId: string, theirId: string): boolean {
+  const isEven = (lastCode(ourId) + lastCode(theirId)) % 2 === 0
+  return isEven ? ourId < theirId : ourId > theirId
 }
 
-function remoteAddrOf (libp2p: Libp2p, peerId: PeerId): string | undefined {
-  return libp2p.getConnections(peerId).find(one => one.status === 'open')?.remoteAddr.toString()
+function lastCode (id: string): number {
+  return id.charCodeAt(id.length - 1)
 }
 
 function shuffle<T> (items: T[], random: () => number): void {

@@ -20,7 +20,7 @@ import type { CID } from 'multiformats/cid'
 //
 //   opener                                   accepter
 //     control: Hello (proof) ───────────────►  finds the root whose proof this is, or Bye (unknownRoot)
-//              ◄─────────────── Hello (proof, token)
+//              ◄─────────────── Hello (proof, token)     (the data stream is opened meanwhile)
 //     data:    Attach (token) ──────────────►  the session of that token
 //
 // Both may open at once: the session that the peer with the smaller id opened stays.
@@ -43,7 +43,7 @@ export interface ReceptionParts {
 /** The streams of a session that we open. */
 export interface OpenStreams {
   control: Channel
-  /** Opens the data stream, once Hello was answered. */
+  /** Opens the data stream, while Hello is being answered. */
   openData: () => Promise<Channel>
   /** Asks the peer to tell us of others. Default: false. */
   wantsPeers?: boolean
@@ -78,9 +78,13 @@ export class Reception {
     this.#opening.set(swarm, opening)
     opening.add(peerId)
     const door = new Door(control, this.#parts.clock, OPENER_EARLY)
+    let early: Promise<Channel> | undefined
     try {
       const features = wantsPeers ? Feature.wantsPeers : 0
       control.send({ ...await this.#hello(swarm, peerId, EMPTY), features })
+      // A stream takes a round trip, as the answer does.
+      early = openData()
+      early.catch(() => { /* told where it is awaited, if it comes to that */ })
       const first = await door.first
       if (first.type === 'bye') {
         if (first.reason === ByeReason.duplicate) {
@@ -93,7 +97,8 @@ export class Reception {
       if (first.type !== 'hello' || !sameBytes(first.proof, await this.#prove(swarm.root, peerId, this.#parts.ourId))) {
         throw new ModelswarmError('ERR_PROTOCOL', 'Peer did not show that it knows the root', { sourceId: peerId })
       }
-      const data = await openData()
+      const data = await early
+      early = undefined
       const session = this.#session({ control, peerId, addr, isOutbound: true }, first)
       data.send({ type: 'attach', token: first.token })
       const sink = session.attachData(data)
@@ -106,6 +111,7 @@ export class Reception {
       throw err
     } finally {
       opening.delete(peerId)
+      early?.then(data => { data.abort(NO_SESSION) }).catch(() => { /* there is none to end */ })
     }
   }
 
@@ -216,5 +222,7 @@ export class Reception {
 const OPENER_EARLY = { bytes: WIRE_LIMITS.earlyBytes, messages: WIRE_LIMITS.earlyMessages }
 /** An opener waits for our answer to its Hello. */
 const ACCEPTER_EARLY = { bytes: 2 * WIRE_LIMITS.helloBytes, messages: 1 }
+
+const NO_SESSION = new ModelswarmError('ERR_PEER_LOST', 'There is no session for this stream')
 
 const EMPTY = new Uint8Array(0)

@@ -52,7 +52,7 @@ export const WIRE_LIMITS = {
   /** A peer has so long to say Hello, and to attach the data stream. */
   helloMs: 10_000,
   /** Streams waiting for their Hello or Attach at the same time, in all, and of one peer. */
-  pendingHellos: 256,
+  pendingHellos: 512,
   pendingHellosPerPeer: 64,
   /** Streams a peer may open: so many at once, and so many a second on average. One who pulls 256 models opens 512. */
   streamBurst: 1024,

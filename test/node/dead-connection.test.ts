@@ -1,6 +1,7 @@
 // A connection that looks open and leads nowhere: the machine behind it was switched off, or its process stands still.
 import { CID } from 'multiformats/cid'
 import { expect, it, onTestFinished, vi } from 'vitest'
+import { Libp2pNetwork } from '../../src/node/network.ts'
 import { clock, hash } from '../../src/node/ports.ts'
 import { Discovery } from '../../src/swarm/discovery.ts'
 import { Reception } from '../../src/swarm/reception.ts'
@@ -29,7 +30,8 @@ it('a dead connection is given up after its time, and another takes its place', 
   const reputation = new Reputation({ now: hasty.now })
   const reception = new Reception({ ourId, roots: () => [], swarmOf: async () => undefined, clock: hasty, reputation })
   const { signal } = stopping
-  const discovery = new Discovery({ libp2p: ours, reception, reputation, clock: hasty, random: Math.random, signal })
+  const network = new Libp2pNetwork(ours, { clock: hasty, signal })
+  const discovery = new Discovery({ network, reception, reputation, clock: hasty, random: Math.random, signal })
   onTestFinished(() => {
     stopping.abort()
     discovery.stop()

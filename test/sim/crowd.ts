@@ -1,10 +1,10 @@
 import { Bitfield } from '../../src/model/bitfield.ts'
 import { PARALLEL_DIALS } from '../../src/defaults.ts'
-import { NetworkNode } from './network.ts'
-import { bytesPerMs } from './scenario.ts'
+import { simNode } from './sim-node.ts'
 import { connect, SimPeer } from './sim-peer.ts'
+import type { SimNode } from './network.ts'
 import type { Cores } from './cores.ts'
-import type { Scenario } from './scenario.ts'
+import type { Machine, Scenario } from './scenario.ts'
 import type { VirtualClock } from './virtual-clock.ts'
 import type { Manifest } from '../../src/model/manifest.ts'
 
@@ -14,7 +14,7 @@ export interface CrowdParts {
   readonly random: () => number
   readonly manifest: Manifest
   /** The publisher's link, perhaps shared with other crowds. */
-  readonly origin: NetworkNode
+  readonly origin: SimNode
   /** What all nodes compute on; undefined when that takes no time. */
   readonly cores: Cores | undefined
 }
@@ -37,6 +37,9 @@ export class Crowd {
   readonly #degree: number
   /** What each peer has still to dial, and how many dials it has under way. */
   readonly #dials = new Map<SimPeer, { waiting: Array<() => void>, underWay: number }>()
+
+  /** Connections that were begun, by each end. */
+  readonly #connects = new Map<SimPeer, number>()
 
   constructor (parts: CrowdParts) {
     const { scenario, clock, random, manifest, origin } = parts
@@ -71,15 +74,13 @@ export class Crowd {
   /** Peer i of the scenario is there and dials the publisher, if it knows it. */
   arrive (i: number): SimPeer {
     const { scenario, clock, random, manifest, cores } = this.#parts
-    const { up, down } = scenario.rates(i)
-    const rates = { upBytesPerMs: bytesPerMs(up), downBytesPerMs: bytesPerMs(down) }
     const held = this.#heldBy(i)
     const peer = new SimPeer({
       id: `peer${this.peers.length}`,
       clock,
       random,
       manifest,
-      node: new NetworkNode(clock, rates, scenario.chunkBytes),
+      node: simNode(clock, scenario.rates(i), scenario),
       role: 'puller',
       held,
       onStored: block => { this.#see(block) },
@@ -135,8 +136,8 @@ export class Crowd {
       start()
     }
     dials.waiting.push(() => {
-      cores.work(machine.connectMs, () => {
-        cores.work(machine.connectMs, () => {
+      cores.work(this.#connectMs(from, machine), () => {
+        cores.work(this.#connectMs(to, machine), () => {
           connect(from, to, latencyMs, () => {
             dials.underWay--
             next()
@@ -145,6 +146,12 @@ export class Crowd {
       })
     })
     next()
+  }
+
+  #connectMs (peer: SimPeer, { connectMs, coldConnectMs, coldConnects }: Machine): number {
+    const before = this.#connects.get(peer) ?? 0
+    this.#connects.set(peer, before + 1)
+    return before < coldConnects ? coldConnectMs : connectMs
   }
 
   #see (block: number): void {

@@ -1,5 +1,6 @@
 import '../../src/polyfill.ts'
 import { FAULTS_USAGE, runFaults } from './faults/command.ts'
+import { MEETING_USAGE, runMeeting } from './meeting-command.ts'
 import { runScenarios, SCENARIOS_USAGE } from './scenarios-command.ts'
 import { UsageError } from './usage-error.ts'
 
@@ -7,7 +8,7 @@ import { UsageError } from './usage-error.ts'
 
 type Command = (args: readonly string[], write: (text: string) => void) => Promise<number | void>
 
-const COMMANDS: Readonly<Record<string, Command>> = { scenarios: runScenarios, faults: runFaults }
+const COMMANDS: Readonly<Record<string, Command>> = { scenarios: runScenarios, faults: runFaults, meeting: runMeeting }
 
 // Whoever reads may stop reading: `| head`.
 process.stdout.on('error', () => { process.exit() })
@@ -15,7 +16,7 @@ process.stdout.on('error', () => { process.exit() })
 const [command = '', ...args] = process.argv.slice(2)
 const run = Object.hasOwn(COMMANDS, command) ? COMMANDS[command] : undefined
 if (run === undefined) {
-  process.stderr.write(`usage: npm run simulate -- COMMAND ...\n\n${SCENARIOS_USAGE}\n${FAULTS_USAGE}`)
+  process.stderr.write(`usage: npm run simulate -- COMMAND ...\n\n${SCENARIOS_USAGE}\n${FAULTS_USAGE}\n${MEETING_USAGE}`)
   process.exitCode = 2
 } else {
   try {

@@ -4,7 +4,11 @@ import type { OpenPolicy } from '../../src/api.ts'
 export const HEADER_SHARE = 0.043
 
 export function bytesPerMs (mbit: number): number {
-  return mbit * 125 * (1 - HEADER_SHARE)
+  return wireBytesPerMs(mbit) * (1 - HEADER_SHARE)
+}
+
+export function wireBytesPerMs (mbit: number): number {
+  return mbit * 125
 }
 
 /** One machine that carries all the nodes, as the lab's does: what they compute, they compute one after the other. */
@@ -12,6 +16,9 @@ export interface Machine {
   readonly cores: number
   /** Of a core, for each end of a new connection. */
   readonly connectMs: number
+  /** Of a core, for each of the first connections of a process, whose code is not compiled yet. */
+  readonly coldConnectMs: number
+  readonly coldConnects: number
   /** Of a core, for each MiB received, its sender's part included. */
   readonly msPerMiB: number
 }
@@ -36,6 +43,8 @@ export interface Scenario {
   readonly publisherDegree?: number
   /** Links are shared in chunks of so many bytes. Default: 16 KiB. */
   readonly chunkBytes?: number
+  /** `shaped`: TCP through queues that drop, as in the lab. Default: fair shares, nothing is lost. */
+  readonly network?: 'fair' | 'shaped'
   readonly open?: OpenPolicy
   /** A seeder in the publisher's place serves whatever is asked, and chooses nothing. Default: publisher. */
   readonly origin?: 'publisher' | 'seeder'

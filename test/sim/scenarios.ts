@@ -12,9 +12,12 @@ const STUDY = { fileBytes: 64 * MIB, blockBytes: 64 * KIB, publisherUp: 40 }
  * The lab's machine: two cores for all nodes; 20 ms an end for a connection, and what a short pull of a process that
  * has just started needs for its bytes.
  */
-const LAB_MACHINE: Machine = { cores: 2, connectMs: 20, msPerMiB: 50 }
+const LAB_MACHINE: Machine = { cores: 2, connectMs: 20, coldConnectMs: 100, coldConnects: 4, msPerMiB: 50 }
 /** The lab's file is random bytes, cut as any other file: in blocks of 64 KiB. Its round trip: 10 ms. */
-const LAB = { ...STUDY, latencyMs: 5, machine: LAB_MACHINE }
+const LAB_BASE = { ...STUDY, latencyMs: 5, machine: LAB_MACHINE }
+const LAB: Pick<Scenario, 'network'> & typeof LAB_BASE = { ...LAB_BASE, network: 'shaped' }
+
+const LAB10 = { ...LAB, fileBytes: 32 * MIB, publisherUp: 10 }
 
 /** The scenarios of the published policy study by their names there, the lab's, and large ones. Rates in Mbit/s. */
 export const SCENARIOS: readonly Scenario[] = [
@@ -52,6 +55,6 @@ export const SCENARIOS: readonly Scenario[] = [
   { name: 'labA', ...LAB, peers: 8, rates: same(40, 40) },
   { name: 'labB', ...LAB, peers: 16, rates: same(40, 80) },
   // The same at a quarter of the rates: there the network sets the pace in the lab, not its processor.
-  { name: 'labA10', ...LAB, publisherUp: 10, peers: 8, rates: same(10, 10) },
-  { name: 'labB10', ...LAB, publisherUp: 10, peers: 16, rates: same(10, 20) }
+  { name: 'labA10', ...LAB10, peers: 8, rates: same(10, 10) },
+  { name: 'labB10', ...LAB10, peers: 16, rates: same(10, 20) }
 ]

@@ -5,8 +5,8 @@ import { Scheduler } from '../../src/schedule/scheduler.ts'
 import { Downloader } from '../../src/swarm/downloader.ts'
 import { Session } from '../../src/swarm/session.ts'
 import { Swarm } from '../../src/swarm/swarm.ts'
-import { Pair, SimChannel } from './network.ts'
-import type { NetworkNode } from './network.ts'
+import { SimChannel } from './sim-channel.ts'
+import type { Line, SimNode } from './network.ts'
 import type { VirtualClock } from './virtual-clock.ts'
 import type { Giving } from './scenario.ts'
 import type { OpenPolicy } from '../../src/api.ts'
@@ -16,7 +16,7 @@ export interface SimPeerParts {
   id: string
   clock: VirtualClock
   random: () => number
-  node: NetworkNode
+  node: SimNode
   manifest: Manifest
   role: 'publisher' | 'puller' | 'seeder'
   open?: OpenPolicy
@@ -44,7 +44,7 @@ export function goodBytes (sizeBytes: number): Uint8Array {
 export class SimPeer {
   readonly id: string
   readonly swarm: Swarm
-  readonly node: NetworkNode
+  readonly node: SimNode
   readonly held: Bitfield
   readonly parts: SimPeerParts
   /** When it had everything; undefined until then. */
@@ -142,8 +142,7 @@ export function connect (a: SimPeer, b: SimPeer, latencyMs: number, onDone?: () 
   clock.setTimer(HANDSHAKE_TRIPS * 2 * latencyMs, () => {
     onDone?.()
     if (a.isGone || b.isGone || a.swarm.sessions.has(b.id)) return
-    const there = new Pair(clock, a.node, b.node, latencyMs)
-    const back = new Pair(clock, b.node, a.node, latencyMs)
+    const [there, back] = a.node.connect(b.node, latencyMs)
     const ends = { control: channels(there, back), data: channels(there, back) }
     join(a, b, true, { control: ends.control[0], data: ends.data[0] })
     join(b, a, false, { control: ends.control[1], data: ends.data[1] })
@@ -153,7 +152,7 @@ export function connect (a: SimPeer, b: SimPeer, latencyMs: number, onDone?: () 
 /** TCP, Noise, yamux and Hello: round trips before a session. */
 const HANDSHAKE_TRIPS = 4
 
-function channels (there: Pair, back: Pair): [SimChannel, SimChannel] {
+function channels (there: Line, back: Line): [SimChannel, SimChannel] {
   const near = new SimChannel(there)
   const far = new SimChannel(back)
   near.connect(far)

@@ -2,7 +2,7 @@ import { GIVE_UP_SECONDS } from '../../src/defaults.ts'
 import { Cores } from './cores.ts'
 import { Crowd, shuffled } from './crowd.ts'
 import { fakeManifest } from './fake-model.ts'
-import { NetworkNode } from './network.ts'
+import { simNode } from './sim-node.ts'
 import { Sampler } from './sampler.ts'
 import { boundOf, bytesPerMs, slowestDown } from './scenario.ts'
 import { seededRandom, VirtualClock } from './virtual-clock.ts'
@@ -103,8 +103,7 @@ export async function simulate (scenario: Scenario, seed: number, options: Simul
 interface Setting { scenario: Scenario, clock: VirtualClock, random: () => number, boundMs: number }
 
 function crowdsOf (scenario: Scenario, clock: VirtualClock, random: () => number): Crowd[] {
-  const rate = bytesPerMs(scenario.publisherUp)
-  const origin = new NetworkNode(clock, { upBytesPerMs: rate, downBytesPerMs: rate }, scenario.chunkBytes)
+  const origin = simNode(clock, { up: scenario.publisherUp, down: scenario.publisherUp }, scenario)
   const cores = scenario.machine === undefined ? undefined : new Cores(clock, scenario.machine.cores)
   return Array.from({ length: scenario.crowds ?? 1 }, (_, i) => {
     const manifest = fakeManifest(scenario.fileBytes, scenario.blockBytes, i)

@@ -98,7 +98,7 @@ describe('streams', () => {
   it('that say nothing make room, those of the peer that has most first', async () => {
     const node = await seeder()
     const hogs: MemoryChannel[] = []
-    for (let i = 0; i < WIRE_LIMITS.pendingHellos; i++) hogs.push(controlTo(node, `hog-${i % 5}`))
+    for (let i = 0; i < WIRE_LIMITS.pendingHellos; i++) hogs.push(controlTo(node, `hog-${i % 16}`))
     const patient = controlTo(node, 'patient')
     const [, ...more] = Array.from({ length: 10 }, (_, i) => controlTo(node, `late-${i}`))
     await pass(node.clock, 100)

@@ -1,0 +1,97 @@
+import { peerIdFromString } from '@libp2p/peer-id'
+import { PeerRecord, RecordEnvelope } from '@libp2p/peer-record'
+import { multiaddr } from '@multiformats/multiaddr'
+import { ModelswarmError } from '../errors.ts'
+import { isUsableFrom } from '../swarm/address-scope.ts'
+import { SILENT } from '../swarm/trouble.ts'
+import { streamChannel } from '../wire/channel.ts'
+import { WIRE_LIMITS } from '../wire/limits.ts'
+import { CONTROL_PROTOCOL, DATA_PROTOCOL } from '../wire/protocol.ts'
+import type { Candidate } from '../swarm/candidates.ts'
+import type { Contact, Network } from '../swarm/discovery.ts'
+import type { Clock } from '../swarm/ports.ts'
+import type { Connection, Libp2p, PeerId, Stream } from '@libp2p/interface'
+
+/** A peer that has not agreed on a protocol by then does not answer. */
+const OPEN_STREAM_MS = 10_000
+
+/** What discovery asks of the network, by libp2p. */
+export class Libp2pNetwork implements Network {
+  readonly #libp2p: Libp2p
+  readonly #clock: Clock
+  readonly #signal: AbortSignal
+
+  constructor (libp2p: Libp2p, { clock, signal }: { clock: Clock, signal: AbortSignal }) {
+    this.#libp2p = libp2p
+    this.#clock = clock
+    this.#signal = signal
+  }
+
+  get ourId (): string {
+    return this.#libp2p.peerId.toString()
+  }
+
+  addrOf (peerId: string): string | undefined {
+    return this.#openTo(peerIdFromString(peerId))?.remoteAddr.toString()
+  }
+
+  async recordOf (peerId: string, from: string): Promise<Uint8Array | undefined> {
+    const { peerStore } = this.#libp2p
+    const id = peerIdFromString(peerId)
+    if (!await peerStore.has(id)) return undefined
+    const { peerRecordEnvelope } = await peerStore.get(id)
+    if (peerRecordEnvelope === undefined) return undefined
+    if (peerRecordEnvelope.byteLength > WIRE_LIMITS.peerRecordBytes) return undefined
+    const record = PeerRecord.createFromProtobuf(RecordEnvelope.createFromProtobuf(peerRecordEnvelope).payload)
+    return record.multiaddrs.some(addr => isUsableFrom(addr.toString(), from)) ? peerRecordEnvelope : undefined
+  }
+
+  async connect (candidate: Candidate): Promise<Contact> {
+    const connection = await this.#connection(candidate)
+    return {
+      peerId: connection.remotePeer.toString(),
+      addr: connection.remoteAddr.toString(),
+      open: async kind => {
+        const protocol = kind === 'control' ? CONTROL_PROTOCOL : DATA_PROTOCOL
+        return streamChannel(await this.#openStream(connection, protocol), kind)
+      }
+    }
+  }
+
+  async #connection (candidate: Candidate): Promise<Connection> {
+    if (candidate.peerId !== undefined) {
+      const open = this.#openTo(peerIdFromString(candidate.peerId))
+      if (open !== undefined) return open
+    }
+    const suffix = candidate.peerId === undefined ? '' : `/p2p/${candidate.peerId}`
+    const addrs = candidate.addrs.map(addr => multiaddr(addr.includes('/p2p/') ? addr : `${addr}${suffix}`))
+    return await this.#libp2p.dial(addrs, { signal: this.#signal })
+  }
+
+  #openTo (peerId: PeerId): Connection | undefined {
+    return this.#libp2p.getConnections(peerId).find(one => one.status === 'open')
+  }
+
+  /**
+   * libp2p waits for ever for a peer that does not answer when it is given a signal. A connection that opens no stream
+   * is dead, though the system may not say so for a quarter of an hour: the next dial makes a new one.
+   */
+  async #openStream (connection: Connection, protocol: string): Promise<Stream> {
+    const timeout = new AbortController()
+    const cancelTimer = this.#clock.setTimer(OPEN_STREAM_MS, () => {
+      timeout.abort(new ModelswarmError('ERR_PEER_LOST', 'Peer does not answer', { received: SILENT }))
+    })
+    const signal = AbortSignal.any([this.#signal, timeout.signal])
+    try {
+      return await connection.newStream(protocol, { signal, maxOutboundStreams: WIRE_LIMITS.streamsPerConnection })
+    } catch (err) {
+      if (timeout.signal.aborted) connection.abort(err instanceof Error ? err : new Error('No stream could be opened'))
+      if (err instanceof Error && err.name === 'UnsupportedProtocolError') {
+        throw new ModelswarmError('ERR_VERSION', 'Peer does not speak this version of modelswarm', { cause: err })
+      }
+      throw err
+    } finally {
+      cancelTimer()
+    }
+  }
+}
