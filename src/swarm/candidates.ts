@@ -11,7 +11,6 @@ export interface Candidate {
   state: 'waiting' | 'dialling' | 'connected'
   nextAt: number
   failures: number
-  lastError: string | undefined
 }
 
 const MAX_CANDIDATES = 2048
@@ -52,8 +51,7 @@ export class Candidates {
       isHint: found.isHint,
       state: 'waiting',
       nextAt: found.at,
-      failures: 0,
-      lastError: undefined
+      failures: 0
     })
   }
 
@@ -77,10 +75,9 @@ export class Candidates {
   }
 
   /** It could not be reached, or had nothing for us. `random` spreads the next tries of many nodes. */
-  failed (candidate: Candidate, reason: string, now: number, random: () => number): void {
+  failed (candidate: Candidate, now: number, random: () => number): void {
     candidate.state = 'waiting'
     candidate.failures++
-    candidate.lastError = reason
     const pause = Math.min(REDIAL_FIRST_MS * 2 ** (candidate.failures - 1), REDIAL_MAX_MS)
     candidate.nextAt = now + pause * (0.75 + random() / 2)
     if (!candidate.isHint && candidate.failures >= FORGET_AFTER_FAILURES) this.#all.delete(candidate.key)
@@ -89,16 +86,14 @@ export class Candidates {
   connected (candidate: Candidate): void {
     candidate.state = 'connected'
     candidate.failures = 0
-    candidate.lastError = undefined
   }
 
   /** A session with this peer ended: it is tried again after the first pause. */
-  lost (peerId: string, now: number, reason: string | undefined): void {
+  lost (peerId: string, now: number): void {
     for (const candidate of this.#all.values()) {
       if (candidate.peerId !== peerId || candidate.state !== 'connected') continue
       candidate.state = 'waiting'
       candidate.nextAt = now + REDIAL_FIRST_MS
-      candidate.lastError = reason
     }
   }
 

@@ -54,7 +54,7 @@ export class Search {
 
   onSessionEnd (session: Session, err: Error | undefined): void {
     this.#note(session.peerId, this.nameOf(session.peerId), err)
-    this.#candidates.lost(session.peerId, this.#parts.clock.now(), err?.message)
+    this.#candidates.lost(session.peerId, this.#parts.clock.now())
     this.#tick()
   }
 
@@ -113,7 +113,7 @@ export class Search {
       this.#parts.dial(candidate).then(() => { this.#onDialled(candidate) }).catch((err: unknown) => {
         const id = candidate.peerId ?? candidate.key
         this.#note(id, candidate.addrs[0] ?? this.nameOf(id), err)
-        this.#candidates.failed(candidate, troubleOf(err).kind, this.#parts.clock.now(), this.#parts.random)
+        this.#candidates.failed(candidate, this.#parts.clock.now(), this.#parts.random)
       }).finally(() => {
         this.#dialling--
         this.#tick()
@@ -139,7 +139,7 @@ export class Search {
     // The peer has a session with us that we have not (any more): its own is on its way here, or it has not noticed the
     // end of an old one, as after a change of address. It is tried until it notices, however long that takes.
     this.#note(peerId, this.nameOf(peerId), undefined)
-    this.#candidates.failed(candidate, 'lost', clock.now(), random)
+    this.#candidates.failed(candidate, clock.now(), random)
     if (this.#candidates.get(key) === undefined) {
       this.#candidates.add({ ...candidate, at: clock.now() + REDIAL_MAX_MS })
     }
