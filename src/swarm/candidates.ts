@@ -1,4 +1,5 @@
-import { REDIAL_FIRST_MS, REDIAL_MAX_MS } from '../defaults.ts'
+import { FORGET_AFTER_FAILURES, REDIAL_FIRST_MS, REDIAL_MAX_MS } from '../defaults.ts'
+import { WIRE_LIMITS } from '../wire/limits.ts'
 
 /** Somebody who may have the model: where to dial, and how it went. */
 export interface Candidate {
@@ -13,10 +14,6 @@ export interface Candidate {
   failures: number
 }
 
-const MAX_CANDIDATES = 2048
-const MAX_ADDRS = 8
-const FORGET_AFTER_FAILURES = 5
-
 /** The candidates of one swarm, and when each is to be tried next: growing pauses, hints for ever. Pure. */
 export class Candidates {
   readonly #all = new Map<string, Candidate>()
@@ -26,7 +23,7 @@ export class Candidates {
   }
 
   get hasRoom (): boolean {
-    return this.#all.size < MAX_CANDIDATES
+    return this.#all.size < WIRE_LIMITS.candidates
   }
 
   get (key: string): Candidate | undefined {
@@ -39,7 +36,7 @@ export class Candidates {
     if (key === undefined) return
     const known = this.#all.get(key)
     if (known !== undefined) {
-      known.addrs = [...new Set([...found.addrs, ...known.addrs])].slice(0, MAX_ADDRS)
+      known.addrs = [...new Set([...found.addrs, ...known.addrs])].slice(0, WIRE_LIMITS.addrsPerCandidate)
       if (known.state === 'waiting' && found.at < known.nextAt && known.failures === 0) known.nextAt = found.at
       return
     }
@@ -47,7 +44,7 @@ export class Candidates {
     this.#all.set(key, {
       key,
       peerId: found.peerId,
-      addrs: found.addrs.slice(0, MAX_ADDRS),
+      addrs: found.addrs.slice(0, WIRE_LIMITS.addrsPerCandidate),
       isHint: found.isHint,
       state: 'waiting',
       nextAt: found.at,

@@ -1,6 +1,7 @@
 import { peerIdFromString } from '@libp2p/peer-id'
 import { PeerRecord, RecordEnvelope } from '@libp2p/peer-record'
 import { multiaddr } from '@multiformats/multiaddr'
+import { FEW_PEERS, OPEN_STREAM_MS, SECOND_DIALLER_MS } from '../defaults.ts'
 import { ModelswarmError } from '../errors.ts'
 import { streamChannel } from '../wire/channel.ts'
 import { WIRE_LIMITS } from '../wire/limits.ts'
@@ -26,14 +27,6 @@ export interface DiscoveryParts {
   random: () => number
   signal: AbortSignal
 }
-
-/** Of two peers that are told of each other the one with the smaller id dials at once, the other after this time. */
-const SECOND_DIALLER_MS = 3000
-/** With fewer sessions than this, every peer that is dialled is asked for others. */
-const FEW_PEERS = 4
-const MAX_NEARBY = 256
-/** A peer that has not agreed on a protocol by then does not answer. */
-const OPEN_STREAM_MS = 10_000
 
 /** Finds and keeps the peers of swarms: dials hints, exchanges peers, dials again after losses. Speaks to libp2p. */
 export class Discovery {
@@ -92,7 +85,7 @@ export class Discovery {
 
   /** Somebody is on this network (mDNS): asked about every model that is being looked for. */
   onPeer (peerId: string, addrs: readonly string[]): void {
-    if (this.#nearby.size < MAX_NEARBY || this.#nearby.has(peerId)) this.#nearby.set(peerId, addrs)
+    if (this.#nearby.size < WIRE_LIMITS.nearbyPeers || this.#nearby.has(peerId)) this.#nearby.set(peerId, addrs)
     for (const search of this.#searches.values()) search.add({ peerId, addrs, isHint: false })
   }
 

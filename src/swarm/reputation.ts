@@ -1,4 +1,4 @@
-import { ADDRESS_SHARE, OFFENCE_HALF_LIFE_MS, REMEMBERED_OFFENDERS } from '../defaults.ts'
+import { ADDRESS_SHARE, OFFENCE_FORGOTTEN_BELOW, OFFENCE_HALF_LIFE_MS, REMEMBERED_OFFENDERS } from '../defaults.ts'
 import { ModelswarmError } from '../errors.ts'
 import { scopeOf } from './address-scope.ts'
 import { ipOf } from './ip-address.ts'
@@ -22,8 +22,6 @@ export const OFFENCE_WEIGHT: Partial<Record<ErrorCode, number>> = {
 }
 
 const REFUSED_FROM = 1
-/** Below this a score is as good as none. */
-const FORGOTTEN_BELOW = 1 / 64
 
 interface Score {
   value: number
@@ -97,7 +95,7 @@ export class Reputation {
     scores.delete(key)
     scores.set(key, { value, at: this.#parts.now() })
     for (const oldest of scores.keys()) {
-      if (scores.size <= REMEMBERED_OFFENDERS && this.#scoreOf(scores, oldest) >= FORGOTTEN_BELOW) break
+      if (scores.size <= REMEMBERED_OFFENDERS && this.#scoreOf(scores, oldest) >= OFFENCE_FORGOTTEN_BELOW) break
       scores.delete(oldest)
     }
   }

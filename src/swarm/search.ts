@@ -1,4 +1,6 @@
-import { FULL_MESH_PEERS, GRAPH_DEGREE, MAX_TRIED, PARALLEL_DIALS, REDIAL_MAX_MS } from '../defaults.ts'
+import {
+  FULL_MESH_PEERS, GRAPH_DEGREE, MAX_TRIED, PARALLEL_DIALS, REDIAL_MAX_MS, SEARCH_IDLE_TICK_MS, SEARCH_TICK_MS
+} from '../defaults.ts'
 import { Candidates } from './candidates.ts'
 import { troubleOf } from './trouble.ts'
 import type { Candidate } from './candidates.ts'
@@ -123,7 +125,7 @@ export class Search {
     const nextAt = this.#candidates.nextAt()
     if (nextAt === undefined) return
     // With all the peers we want there is nothing to hurry for.
-    const least = wanted > 0 ? MIN_TICK_MS : IDLE_TICK_MS
+    const least = wanted > 0 ? SEARCH_TICK_MS : SEARCH_IDLE_TICK_MS
     this.#cancelTimer = this.#parts.clock.setTimer(Math.max(least, nextAt - now), () => { this.#tick() })
   }
 
@@ -145,6 +147,3 @@ export class Search {
     }
   }
 }
-
-const MIN_TICK_MS = 50
-const IDLE_TICK_MS = 2000
