@@ -98,9 +98,10 @@ export class Child {
     if (!isReply(message) || typeof message['id'] !== 'number') return
     const asked = this.#asked.get(message['id'])
     this.#asked.delete(message['id'])
-    const { failure } = message
-    if (typeof failure === 'string') asked?.reject(new Error(`${this.#program}: ${failure}`))
-    else asked?.resolve(message)
+    // An answer stands apart: it may have any names.
+    const { failure, answer } = message
+    if (isReply(answer)) asked?.resolve(answer)
+    else asked?.reject(new Error(`${this.#program}: ${typeof failure === 'string' ? failure : 'no answer'}`))
   }
 
   #lost (): Error {
@@ -109,7 +110,7 @@ export class Child {
   }
 }
 
-function isReply (value: unknown): value is Reply & { failure?: unknown } {
+function isReply (value: unknown): value is Reply & { failure?: unknown, answer?: unknown } {
   return typeof value === 'object' && value !== null
 }
 

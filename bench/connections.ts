@@ -38,7 +38,7 @@ export async function connections (options: BenchOptions): Promise<BenchResult> 
 
 async function hold ({ start, workspace, note }: BenchOptions, count: number, isActive: boolean): Promise<Values> {
   const work = await workspace.ramFolder(count * MODEL_BYTES / MAX_PEERS_PER_MODEL)
-  const node = start('node')
+  const node = start('node', { flags: ['--expose-gc'] })
   const { addr } = await node.ask('start', { state: join(work, 'node') })
   const roots: string[] = []
   let blocks = 0

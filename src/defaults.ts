@@ -1,4 +1,5 @@
-// Every default, each with its unit and its reason. Limits on what a peer can send are in wire/limits.ts.
+// Every default, each with its unit and its reason. What is asked of this machine (files, threads, the state folder) is
+// in machine-defaults.ts, limits on what a peer can send are in wire/limits.ts.
 
 const KIB = 1024
 const MIB = 1024 * KIB
@@ -52,8 +53,28 @@ export const MAX_LOOK_MS = 2000
 export const WAIT_NOTE_MS = 3000
 /** For that it is counted this often who holds what is missing: about 20 ms with 200 peers and a million blocks. */
 export const WAIT_COUNT_MS = 3000
+/** The clock is looked at this often while a pull waits. */
+export const PULL_LOOK_MS = 250
+/** A rate that people are shown is that of the last few seconds. */
+export const RATE_WINDOW_MS = 4000
 /** Free space kept beyond the model when checking for room before the first byte. */
 export const SPARE_DISK_BYTES = 64 * MIB
+
+// --- the tree of a pull ---
+
+/** Most nodes, and most bytes as far as links tell, that are asked for at once. */
+export const RESOLVE_BATCH_NODES = 512
+export const RESOLVE_BATCH_BYTES = 8 * MIB
+/** What a node above blocks is taken for: 1,024 links. */
+export const USUAL_NODE_BYTES = 64 * KIB
+/** Nodes asked of one peer at a time: a node is at most 2 MiB, mostly 50 KiB. */
+export const NODES_PER_PEER = 32
+/** A node that has not come by then is asked of another peer. */
+export const NODE_TIMEOUT_MS = 10_000
+/** Who has no node for us, or none of us to ask, is looked at again after so long. */
+export const NODE_ASK_AGAIN_MS = 1000
+/** Answers remembered that may come after another peer's: of all asked of 32 peers, the oldest are forgotten first. */
+export const LATE_NODES = 1024
 
 // --- credit (SWARM-POLICY.md section 3) ---
 
@@ -113,6 +134,19 @@ export const PARALLEL_DIALS = 4
 /** Pauses before a lost or silent address is tried again: doubling from the first to the second. */
 export const REDIAL_FIRST_MS = 500
 export const REDIAL_MAX_MS = 10_000
+/** A candidate that is no hint is forgotten after so many dials in vain. */
+export const FORGET_AFTER_FAILURES = 5
+/** Candidates are looked at this far apart at least, and with all the peers we want. */
+export const SEARCH_TICK_MS = 50
+export const SEARCH_IDLE_TICK_MS = 2000
+/** Of two peers that are told of each other one dials at once (`dialsFirst`), the other after this time. */
+export const SECOND_DIALLER_MS = 3000
+/** With fewer sessions than this, every peer that is dialled is asked for others. */
+export const FEW_PEERS = 4
+/** A peer that has not agreed on a protocol by then does not answer. */
+export const OPEN_STREAM_MS = 10_000
+/** A stream that has not closed by then is reset. */
+export const CLOSE_STREAM_MS = 1000
 /** Sources whose fate is remembered for the message of a pull that gave up: it names a few and counts the others. */
 export const MAX_TRIED = 256
 /** A quiet session is asked for a sign of life this often, and ends after three without one. */
@@ -122,6 +156,8 @@ export const KEEPALIVE_MS = 20_000
 
 /** A peer's offences count half after so long: one bad block keeps it out for ten minutes, one bad frame for five. */
 export const OFFENCE_HALF_LIFE_MS = 300_000
+/** Below this a peer's offences are as good as none: half an hour after one bad frame or flood. */
+export const OFFENCE_FORGOTTEN_BELOW = 1 / 64
 /** Offenders and offending addresses remembered, each; the one that has been quiet longest is forgotten first. */
 export const REMEMBERED_OFFENDERS = 4096
 /**
@@ -135,8 +171,11 @@ export const REMEMBERED_RATES = 4096
 
 // --- connections (of our own libp2p node) ---
 
-/** All peers together: six models full of peers. Past three quarters of them the idle ones go sooner. */
+/** All peers together: six models full of peers. Past the second the idle ones go sooner. */
 export const MAX_CONNECTIONS = 1200
+export const CROWDED_CONNECTIONS = 900
+/** Dials under way at once, of all models together. */
+export const PARALLEL_DIALS_OF_ALL = 32
 /** Connections without a session are looked for this often. */
 export const IDLE_LOOK_MS = 5000
 /** A farewell reaches a refused peer in this time, before its connection goes. */
@@ -164,8 +203,15 @@ export const UPLOAD_QUEUE_MS = 120
 export const FIRST_UPLOAD_WINDOW_BYTES = MIB
 export const LEAST_UPLOAD_WINDOW_BYTES = 768 * KIB
 export const MAX_UPLOAD_WINDOW_BYTES = 256 * MIB
-/** A block whose receiver says nothing for so long, or for four times the last wait, has arrived or is lost. */
+/** How far the window moves in a round towards what the receipts say: half the way is quick and does not swing. */
+export const UPLOAD_WINDOW_GAIN = 0.5
+/** Of the peers of a round, from the one with the least delay, the one whose delay stands for our up-link. */
+export const UPLOAD_DELAY_QUANTILE = 0.25
+/** A block whose receiver says nothing for so long, or so many times the last wait, has arrived or is lost. */
 export const RECEIPT_MS = 3000
+export const RECEIPT_PATIENCE = 4
+/** Blocks without a receipt that are remembered, should it come late. */
+export const LATE_RECEIPTS = 1024
 /** Blocks on their way to a peer that gives no receipts; before its first one can have come, FIRST_GRANT_BYTES. */
 export const SILENT_PEER_BLOCKS = 2
 /** The least transit time of a path is that of the last one or two of these. */
@@ -177,6 +223,13 @@ export const SENT_LATELY_BYTES = 16 * MIB
 export const RECHECK_AGAIN_MS = 60_000
 /** A running node looks this often whether another process changed what is known of its models: eight bytes read. */
 export const RECORDS_LOOK_MS = 1000
+
+/** Who is rejected may ask again after so long. */
+export const RETRY_AFTER_MS = 1000
+/** Whoever says less than this waits for it all the same. */
+export const LEAST_RETRY_MS = 100
+/** While a node lingers it looks this often whether somebody still lacks blocks. */
+export const LINGER_LOOK_MS = 100
 
 // --- command line ---
 

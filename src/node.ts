@@ -1,7 +1,7 @@
 import './polyfill.ts'
 import picomatch from 'picomatch'
 import { asRoot } from './collection.ts'
-import { GIVE_UP_SECONDS } from './defaults.ts'
+import { GIVE_UP_SECONDS, LINGER_LOOK_MS } from './defaults.ts'
 import { ModelswarmError } from './errors.ts'
 import { inspect } from './inspect.ts'
 import { Bitfield } from './model/bitfield.ts'
@@ -43,8 +43,6 @@ export async function createNode (options: NodeOptions): Promise<Node> {
   resolved.signal?.throwIfAborted()
   return new ModelswarmNode(await openNodeParts(resolved))
 }
-
-const LINGER_LOOK_MS = 100
 
 class ModelswarmNode implements Node {
   readonly #parts: NodeParts
@@ -116,11 +114,12 @@ class ModelswarmNode implements Node {
     const endAt = clock.now() + options.seconds * 1000
     await this.#running(options.signal, async signal => {
       while (swarm?.hasLackingPeer === true && clock.now() < endAt && !signal.aborted) {
-        const { promise, resolve } = Promise.withResolvers<void>()
+        const { promise, resolve } = Promise.withResolvers<unknown>()
         const timer = setTimeout(resolve, Math.min(LINGER_LOOK_MS, endAt - clock.now()))
-        signal.addEventListener('abort', () => { resolve() }, { once: true })
+        signal.addEventListener('abort', resolve, { once: true })
         await promise
         clearTimeout(timer)
+        signal.removeEventListener('abort', resolve)
       }
     })
   }

@@ -9,6 +9,7 @@ import { ReadBuffers } from './files/read-buffers.ts'
 import { readSpans } from './files/read-spans.ts'
 import { walk } from './files/walk.ts'
 import { readTensorTable } from './formats/tensor-table.ts'
+import { HASHED_SPANS, INDEX_BATCH_BLOCKS, INDEX_BATCH_NODES } from './machine-defaults.ts'
 import { DIGEST_BYTES } from './model/block-id.ts'
 import { checkNames } from './model/safe-name.ts'
 import { TreeBuilder } from './model/tree.ts'
@@ -134,9 +135,6 @@ async function leavesOf (
   )
 }
 
-/** Spans hashed and not yet indexed, beyond which the pipeline waits; buffers bound the bytes before that. */
-const MAX_HASHED_SPANS = 64
-
 /** Hashes blocks, a span of the file at a time, off the main thread; gives digests in order, and buffers back. */
 async function * hashBlocks (
   source: AsyncIterable<Uint8Array>, hashMany: HashMany, buffers: ReadBuffers
@@ -164,33 +162,29 @@ async function * hashBlocks (
   for await (const block of source) {
     if (span.length > 0 && span[0]?.buffer !== block.buffer) begin()
     span.push(block)
-    if (underWay.length > MAX_HASHED_SPANS) yield * end()
+    if (underWay.length > HASHED_SPANS) yield * end()
   }
   if (span.length > 0) begin()
   while (underWay.length > 0) yield * end()
 }
 
-const INDEX_BATCH = 4096
-
 async function * indexBlocks (source: AsyncIterable<Leaf>, store: Store, fileId: number): AsyncGenerator<Leaf> {
-  let digests = new Uint8Array(INDEX_BATCH * DIGEST_BYTES)
+  let digests = new Uint8Array(INDEX_BATCH_BLOCKS * DIGEST_BYTES)
   let sizes: number[] = []
   const flush = async (): Promise<void> => {
     await store.places.addBlocks(fileId, digests.subarray(0, sizes.length * DIGEST_BYTES), sizes)
-    digests = new Uint8Array(INDEX_BATCH * DIGEST_BYTES)
+    digests = new Uint8Array(INDEX_BATCH_BLOCKS * DIGEST_BYTES)
     sizes = []
   }
   for await (const leaf of source) {
     digests.set(leaf.digest, sizes.length * DIGEST_BYTES)
     sizes.push(leaf.sizeBytes)
-    if (sizes.length === INDEX_BATCH) await flush()
+    if (sizes.length === INDEX_BATCH_BLOCKS) await flush()
     yield leaf
   }
   await flush()
   await store.places.completeFile(fileId)
 }
-
-const NODE_BATCH = 64
 
 /** Writes tree nodes in batches. */
 class NodeWriter {
@@ -203,7 +197,7 @@ class NodeWriter {
 
   async add (node: TreeNode): Promise<void> {
     this.#batch.push(node)
-    if (this.#batch.length >= NODE_BATCH) await this.flush()
+    if (this.#batch.length >= INDEX_BATCH_NODES) await this.flush()
   }
 
   async flush (): Promise<void> {

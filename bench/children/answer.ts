@@ -37,7 +37,7 @@ export function answer (answers: Answers): void {
     const values = 'values' in message ? message.values : undefined
     const replied = act === undefined ? Promise.reject(new Error('Unknown question')) : act(readerOf(values))
     replied.then(
-      reply => process.send?.({ id, ...reply }),
+      reply => process.send?.({ id, answer: reply }),
       (err: unknown) => process.send?.({ id, failure: err instanceof Error ? err.stack ?? err.message : 'failed' })
     )
   })

@@ -1,9 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { uptime } from 'node:os'
 import { systemCode } from '../errors.ts'
-
-/** Clocks drift and are set: two start times of the machine this close are the same start. */
-const SAME_BOOT_SECONDS = 120
+import { SAME_BOOT_SECONDS } from '../machine-defaults.ts'
 
 /**
  * What names this run of the machine, from switching on to switching off: Linux's boot id, elsewhere the time it

@@ -1,12 +1,10 @@
+import { PARALLEL_CHECKS } from '../machine-defaults.ts'
 import { Bitfield } from '../model/bitfield.ts'
 import { ModelswarmError } from '../errors.ts'
 import { isBelieved } from './held-record.ts'
 import type { FoundFile, HeldRecord } from './held-record.ts'
 import type { WantedFile } from './wanted-file.ts'
 import type { Manifest } from '../model/manifest.ts'
-
-/** Blocks read and hashed at the same time while a target is checked. */
-const PARALLEL_CHECKS = 8
 
 /**
  * Whether these bytes of a file are the block with this index: its digest, computed over the bytes or their leaf

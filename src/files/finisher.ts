@@ -1,12 +1,7 @@
 import { ModelswarmError } from '../errors.ts'
+import { PARALLEL_SYNCS } from '../machine-defaults.ts'
 import type { OpenPartFiles } from './target-port.ts'
 import type { WantedFile } from './wanted-file.ts'
-
-/**
- * Files synced at the same time. A sync of gigabytes holds a thread of the pool that also hashes and reads: two of
- * four.
- */
-const PARALLEL = 2
 
 /**
  * Gives files without missing blocks their final names, in the background and after an fdatasync, so that not even a
@@ -15,7 +10,7 @@ const PARALLEL = 2
  */
 export class Finisher {
   readonly #partFiles: OpenPartFiles
-  readonly #lanes: Promise<void>[] = Array.from({ length: PARALLEL }, async () => {})
+  readonly #lanes: Promise<void>[] = Array.from({ length: PARALLEL_SYNCS }, async () => {})
   readonly #readers = new Map<WantedFile, Readers>()
   readonly #renaming = new Map<WantedFile, Promise<void>>()
   #added = 0
@@ -27,7 +22,7 @@ export class Finisher {
 
   /** Queues a file; its failure shows at the next `check`. */
   add (wanted: WantedFile): void {
-    const lane = this.#added++ % PARALLEL
+    const lane = this.#added++ % PARALLEL_SYNCS
     this.#lanes[lane] = (this.#lanes[lane] ?? Promise.resolve()).then(async () => {
       try {
         await this.#finish(wanted)

@@ -1,3 +1,4 @@
+import { KILL_SLACK_MS, REREAD_PART_BYTES } from '../machine-defaults.ts'
 import { sameIdentity } from './file-identity.ts'
 import type { Bitfield } from '../model/bitfield.ts'
 import type { FileIdentity } from './file-identity.ts'
@@ -27,14 +28,6 @@ export interface HeldRecord {
 }
 
 /**
- * A part file written to after the record is read again as a whole up to this size: a second's work, and it finds
- * more.
- */
-const REREAD_BYTES = 1024 * 1024 * 1024
-/** A pull that is killed may have written for so long since its last record. A later change is somebody else's. */
-const KILL_SLACK_MS = 5000
-
-/**
  * Whether a file found in the target is still the one recorded, so that its trusted blocks need not be read again.
  * A complete file, and a part file not written to since: when its identity is the same. A part file that a killed pull
  * was writing to: when it is large, has the same inode and nobody changed it later than the kill. A file that was only
@@ -50,5 +43,5 @@ export function isBelieved (recorded: HeldFile, found: FoundFile, recordedAtMs: 
   // Renamed to its final name after the record: the rename alone changes the ctime, and the bytes were synced before
   // it.
   if (found.complete && recorded.identity.mtimeNs === found.identity.mtimeNs) return true
-  return found.identity.sizeBytes > REREAD_BYTES
+  return found.identity.sizeBytes > REREAD_PART_BYTES
 }

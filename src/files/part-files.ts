@@ -1,6 +1,7 @@
 import { constants } from 'node:fs'
 import { lstat, open, rename } from 'node:fs/promises'
 import { ModelswarmError, systemCode } from '../errors.ts'
+import { PART_FILES_OPEN } from '../machine-defaults.ts'
 import { onDisk, unlessAbsent } from './disk-error.ts'
 import { identityOf } from './file-identity.ts'
 import { HandleCache } from './handle-cache.ts'
@@ -12,8 +13,6 @@ import type { SafeFolders } from './safe-folders.ts'
 import type { WantedFile } from './wanted-file.ts'
 import type { FileHandle } from 'node:fs/promises'
 
-/** Part files kept open; a model of a thousand files is written to in any order. */
-const MAX_OPEN = 64
 /** Part files are never opened through a link: someone could have put one there to have us write elsewhere. */
 const FLAGS = constants.O_RDWR | (constants.O_NOFOLLOW ?? 0)
 
@@ -22,7 +21,7 @@ export class PartFiles {
   readonly #folders: SafeFolders
   readonly #handles: HandleCache
 
-  constructor (folders: SafeFolders, maxOpen: number = MAX_OPEN) {
+  constructor (folders: SafeFolders, maxOpen: number = PART_FILES_OPEN) {
     this.#folders = folders
     this.#handles = new HandleCache(maxOpen)
   }

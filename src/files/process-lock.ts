@@ -1,6 +1,7 @@
 import { link, open, readFile, readlink, rm, stat, utimes } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { systemCode } from '../errors.ts'
+import { LOCK_HEARTBEAT_MS, LOCK_STALE_MS } from '../machine-defaults.ts'
 import { bootId, readIfThere, sameBoot } from './boot-id.ts'
 import { onDisk, unlessAbsent } from './disk-error.ts'
 
@@ -11,10 +12,9 @@ import { onDisk, unlessAbsent } from './disk-error.ts'
 //   held, holder dead --guard file--> removed --link--> held          (the guard: one process takes over at a time)
 //
 // Holder in our world: dead when no process has its id and start time. In another world (container, network disk) ids
-// mean nothing: there the holder touches the file every HEARTBEAT_MS, and is dead when it has not for STALE_MS.
+// mean nothing: there the holder touches the file every LOCK_HEARTBEAT_MS, and is dead when it has not for
+// LOCK_STALE_MS.
 
-const HEARTBEAT_MS = 3000
-const STALE_MS = 20_000
 /** Rounds of finding the lock gone just as we look; each needs another process to come and go in between. */
 const ATTEMPTS = 5
 
@@ -109,7 +109,7 @@ async function hold (path: string): Promise<ProcessLock> {
   const heartbeat = setInterval(() => {
     // A heartbeat that cannot be written (disk gone, folder removed) changes nothing for us; others may take over.
     utimes(path, new Date(), new Date()).catch(() => {})
-  }, HEARTBEAT_MS)
+  }, LOCK_HEARTBEAT_MS)
   heartbeat.unref()
   let released: Promise<void> | undefined
   const release = async (): Promise<void> => {
@@ -151,7 +151,7 @@ async function isAlive (holder: Holder, path: string): Promise<boolean> {
     return processExists(holder.pid) && (holder.start === undefined || startOf(holder.pid) === holder.start)
   }
   const found = await unlessAbsent(async () => await stat(path))
-  return found !== undefined && Math.abs(Date.now() - found.mtimeMs) < STALE_MS
+  return found !== undefined && Math.abs(Date.now() - found.mtimeMs) < LOCK_STALE_MS
 }
 
 async function ourHolder (): Promise<Holder> {

@@ -1,18 +1,11 @@
 import { open } from 'node:fs/promises'
 import { ModelswarmError, systemCode } from '../errors.ts'
+import { FILE_RECHECK_MS, SERVED_FILES_OPEN } from '../machine-defaults.ts'
 import { diskError, onDisk } from './disk-error.ts'
 import { identityOf, sameIdentity } from './file-identity.ts'
 import { HandleCache } from './handle-cache.ts'
 import type { FileIdentity } from './file-identity.ts'
 import type { FileHandle } from 'node:fs/promises'
-
-/** Files kept open for serving; well below the common limit of 1,024 per process. */
-const MAX_OPEN = 64
-/**
- * How long a file is believed unchanged without looking: fstat per read would cost as much as a small read. Bytes
- * changed in place can pass for so long; of a file deleted or replaced the old bytes, which are still the right ones.
- */
-const RECHECK_MS = 100
 
 export interface FileReadersOptions {
   maxOpen?: number
@@ -30,7 +23,7 @@ export class FileReaders {
   readonly #checked = new WeakMap<FileHandle, { identity: FileIdentity, atMs: number }>()
 
   constructor (options: FileReadersOptions = {}) {
-    this.#handles = new HandleCache(options.maxOpen ?? MAX_OPEN)
+    this.#handles = new HandleCache(options.maxOpen ?? SERVED_FILES_OPEN)
     this.#now = options.now ?? (() => performance.now())
   }
 
@@ -81,7 +74,7 @@ export class FileReaders {
   async #check (handle: FileHandle, path: string, expected: FileIdentity): Promise<void> {
     const known = this.#checked.get(handle)
     const nowMs = this.#now()
-    if (known !== undefined && nowMs - known.atMs < RECHECK_MS && sameIdentity(known.identity, expected)) return
+    if (known !== undefined && nowMs - known.atMs < FILE_RECHECK_MS && sameIdentity(known.identity, expected)) return
     const identity = await identityOf(handle)
     this.#checked.set(handle, { identity, atMs: nowMs })
     if (!sameIdentity(identity, expected)) throw changed(path, 'its size, times or inode differ')

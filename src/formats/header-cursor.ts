@@ -1,8 +1,6 @@
+import { HEADER_FIRST_BYTES, HEADER_MOST_BYTES } from '../machine-defaults.ts'
 import { ensure } from './malformed.ts'
 import type { ReadRange } from './tensor-table.ts'
-
-const FIRST_CHUNK_BYTES = 64 * 1024
-const MAX_CHUNK_BYTES = 4 * 1024 * 1024
 
 /**
  * Reads a little-endian header of unknown length front to back, in chunks that double up to 4 MiB, so that every byte
@@ -15,7 +13,7 @@ export class HeaderCursor {
   readonly #end: number
   #chunk: DataView = new DataView(new ArrayBuffer(0))
   #chunkOffset = 0
-  #nextChunkBytes = FIRST_CHUNK_BYTES
+  #nextChunkBytes = HEADER_FIRST_BYTES
 
   constructor (read: ReadRange, end: number) {
     this.#read = read
@@ -38,7 +36,7 @@ export class HeaderCursor {
     if (this.has(bytes)) return
     ensure(bytes <= this.left, 'header cut short')
     const length = Math.min(this.left, Math.max(this.#nextChunkBytes, bytes))
-    this.#nextChunkBytes = Math.min(MAX_CHUNK_BYTES, this.#nextChunkBytes * 2)
+    this.#nextChunkBytes = Math.min(HEADER_MOST_BYTES, this.#nextChunkBytes * 2)
     const chunk = await this.#read(this.offset, length)
     ensure(chunk.byteLength >= bytes, 'header cut short')
     this.#chunk = new DataView(chunk.buffer, chunk.byteOffset, chunk.byteLength)

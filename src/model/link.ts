@@ -11,7 +11,8 @@ import { shownText } from './shown-text.ts'
 /** Characters of a link, so that no shell, chat or URL parser breaks it. */
 const LINK_CHARS = /^[A-Za-z0-9:._/@,=+~-]*$/
 const MAX_LINK_CHARS = 400
-const MAX_ADDRS = 4
+/** Addresses in a link: it is read out and typed. */
+export const MAX_LINK_ADDRS = 4
 const SCHEME = 'modelswarm:'
 const IPFS_SCHEME = 'ipfs://'
 /** Peer ids are multihashes in base58 or CIDs in base32 or base36: 46 to 62 characters for the keys in use. */
@@ -126,7 +127,7 @@ function parsePairs (root: CID, pairs: readonly string[], fail: Fail): Link {
         break
       case 'at':
         if (!/^\/[^/]/.test(value)) throw fail(`"${shownText(value, 20)}" is no multiaddr`)
-        if (++addrCount > MAX_ADDRS) throw fail(`it has more than ${MAX_ADDRS} addresses`)
+        if (++addrCount > MAX_LINK_ADDRS) throw fail(`it has more than ${MAX_LINK_ADDRS} addresses`)
         if (peers.length === 0) peers.push({ addrs: [] })
         peers[peers.length - 1]?.addrs.push(value)
         break
@@ -157,7 +158,7 @@ function peerPairs (peers: readonly LinkPeer[]): string[] {
   let addrCount = 0
   for (const { id, addrs } of ordered) {
     if (id !== undefined) pairs.push(`id=${escapeValue(id)}`)
-    for (const addr of addrs) if (addrCount++ < MAX_ADDRS) pairs.push(`at=${escapeValue(addr)}`)
+    for (const addr of addrs) if (addrCount++ < MAX_LINK_ADDRS) pairs.push(`at=${escapeValue(addr)}`)
   }
   return pairs
 }

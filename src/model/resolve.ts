@@ -1,3 +1,4 @@
+import { RESOLVE_BATCH_BYTES, RESOLVE_BATCH_NODES, USUAL_NODE_BYTES } from '../defaults.ts'
 import { ModelswarmError } from '../errors.ts'
 import { cidOfDigest, DAG_PB_CODEC, DIGEST_BYTES, digestOfCid, RAW_CODEC } from './block-id.ts'
 import { emitManifest } from './emit-manifest.ts'
@@ -24,12 +25,6 @@ export interface ResolveParts {
   limits?: TreeLimits
   signal?: AbortSignal
 }
-
-/** Most nodes and most bytes, as far as links tell, in one call of getNodes. */
-const BATCH_NODES = 512
-const BATCH_BYTES = 8 * 1024 * 1024
-/** What a node above blocks is taken for: 1,024 links. */
-const USUAL_NODE_BYTES = 64 * 1024
 
 /**
  * Reads a model's tree: any UnixFS tree of files and folders named by sha2-256, ours or foreign. A root that is a file
@@ -119,7 +114,7 @@ function * batches (wants: readonly Want[]): Generator<Want[]> {
   for (const want of wants) {
     const isSmall = want.treeBytes !== undefined && want.treeBytes <= TREE_LIMITS.nodeBytes
     const guess = isSmall ? want.treeBytes ?? 0 : USUAL_NODE_BYTES
-    if (batch.length === BATCH_NODES || (batch.length > 0 && bytes + guess > BATCH_BYTES)) {
+    if (batch.length === RESOLVE_BATCH_NODES || (batch.length > 0 && bytes + guess > RESOLVE_BATCH_BYTES)) {
       yield batch
       batch = []
       bytes = 0

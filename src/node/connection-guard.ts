@@ -1,5 +1,5 @@
 import { peerIdFromString } from '@libp2p/peer-id'
-import { FAREWELL_MS, IDLE_LOOK_MS, MAX_CONNECTIONS } from '../defaults.ts'
+import { CROWDED_CONNECTIONS, FAREWELL_MS, IDLE_LOOK_MS } from '../defaults.ts'
 import { ModelswarmError } from '../errors.ts'
 import { WIRE_LIMITS } from '../wire/limits.ts'
 import { CONTROL_PROTOCOL, DATA_PROTOCOL } from '../wire/protocol.ts'
@@ -88,7 +88,7 @@ export class ConnectionGuard {
 
   #closeIdle (): void {
     const now = this.#parts.clock.now()
-    const isCrowded = this.#usedAt.size > MAX_CONNECTIONS * 0.75
+    const isCrowded = this.#usedAt.size > CROWDED_CONNECTIONS
     const mostMs = isCrowded ? WIRE_LIMITS.helloMs : WIRE_LIMITS.idleConnectionMs
     for (const [connection, usedAt] of this.#usedAt) {
       if (connection.streams.some(({ protocol }) => protocol === CONTROL_PROTOCOL || protocol === DATA_PROTOCOL)) {

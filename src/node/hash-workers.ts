@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
+import { HASH_WORKERS } from '../machine-defaults.ts'
 import { DIGEST_BYTES } from '../model/block-id.ts'
 import { hash } from './ports.ts'
 import type { HashMany } from '../model/block-id.ts'
@@ -18,8 +19,6 @@ parentPort.on('message', ({ id, buffer, offset, lengths }) => {
   }
   parentPort.postMessage({ id, digests }, [digests.buffer])
 })`
-
-const MAX_WORKERS = 8
 
 /** Hashes on threads of its own. Started at the first use, ended by `close`. */
 export interface HashWorkers {
@@ -42,7 +41,7 @@ export function hashWorkers (): HashWorkers {
   const jobs = new Map<number, Job>()
   let lastId = 0
   const start = (): Worker[] => {
-    const count = Math.min(availableParallelism(), MAX_WORKERS)
+    const count = Math.min(availableParallelism(), HASH_WORKERS)
     return Array.from({ length: count }, () => {
       const worker = new Worker(PROGRAM, { eval: true })
       worker.unref()

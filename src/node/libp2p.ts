@@ -6,9 +6,10 @@ import { identify } from '@libp2p/identify'
 import { mdns } from '@libp2p/mdns'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import { createLibp2p } from 'libp2p'
-import { MAX_CONNECTIONS } from '../defaults.ts'
+import { MAX_CONNECTIONS, PARALLEL_DIALS_OF_ALL } from '../defaults.ts'
 import { ModelswarmError } from '../errors.ts'
 import { scopeOf } from '../swarm/address-scope.ts'
+import { WIRE_LIMITS } from '../wire/limits.ts'
 import { checkAddr } from './addresses.ts'
 import { corkedTcp } from './corked-tcp.ts'
 import type { ConnectionGater, Libp2p } from '@libp2p/interface'
@@ -60,13 +61,14 @@ export async function startLibp2p (options: Libp2pOptions): Promise<Libp2p> {
 }
 
 async function start (options: Libp2pOptions, listen: readonly string[]): Promise<Libp2p> {
+  const { muxedStreams, pendingConnections } = WIRE_LIMITS
   const isReachable = listen.some(addr => scopeOf(addr) !== 'loopback' || addr.startsWith('/ip4/0.0.0.0/') || addr.startsWith('/ip6/::/'))
   const node = await createLibp2p({
     privateKey: privateKeyFromProtobuf(options.key),
     addresses: { listen: [...listen], appendAnnounce: [...options.announce] },
     transports: [corkedTcp()],
     connectionEncrypters: [noise()],
-    streamMuxers: [yamux({ maxInboundStreams: 4096, maxOutboundStreams: 4096 })],
+    streamMuxers: [yamux({ maxInboundStreams: muxedStreams, maxOutboundStreams: muxedStreams })],
     services: { identify: identify() },
     ...(options.mdns && isReachable && { peerDiscovery: [mdns({ serviceTag: MDNS_SERVICE })] }),
     // Its pings queue behind bulk data and would end busy connections (DESIGN.md section 7): sessions watch themselves.
@@ -75,8 +77,8 @@ async function start (options: Libp2pOptions, listen: readonly string[]): Promis
     connectionManager: {
       maxConnections: MAX_CONNECTIONS,
       inboundConnectionThreshold: MAX_CONNECTIONS,
-      maxIncomingPendingConnections: 256,
-      maxParallelDials: 32
+      maxIncomingPendingConnections: pendingConnections,
+      maxParallelDials: PARALLEL_DIALS_OF_ALL
     },
     ...(options.gater !== undefined && { connectionGater: options.gater }),
     start: false

@@ -1,7 +1,6 @@
+import { MAX_LINK_ADDRS } from '../model/link.ts'
 import { scopeOf } from '../swarm/address-scope.ts'
 import type { LinkPeer } from '../model/link.ts'
-
-const MAX_ADDRS = 4
 
 /**
  * The hint that a publisher puts into its link: at most four addresses, public ones first, then announced, then
@@ -18,5 +17,5 @@ export function linkPeers (peerId: string, addrs: readonly string[], announced: 
   }
   const ranked = bare.map(addr => ({ addr, rank: rank(addr) })).sort((a, b) => a.rank - b.rank)
   const reachable = ranked.some(one => one.rank < 4) ? ranked.filter(one => one.rank < 4) : ranked
-  return [{ id: peerId, addrs: reachable.slice(0, MAX_ADDRS).map(one => one.addr) }]
+  return [{ id: peerId, addrs: reachable.slice(0, MAX_LINK_ADDRS).map(one => one.addr) }]
 }

@@ -1,6 +1,7 @@
 import { peerIdFromString } from '@libp2p/peer-id'
 import { PeerRecord, RecordEnvelope } from '@libp2p/peer-record'
 import { multiaddr } from '@multiformats/multiaddr'
+import { OPEN_STREAM_MS } from '../defaults.ts'
 import { ModelswarmError } from '../errors.ts'
 import { isUsableFrom } from '../swarm/address-scope.ts'
 import { SILENT } from '../swarm/trouble.ts'
@@ -11,9 +12,6 @@ import type { Candidate } from '../swarm/candidates.ts'
 import type { Contact, Network } from '../swarm/discovery.ts'
 import type { Clock } from '../swarm/ports.ts'
 import type { Connection, Libp2p, PeerId, Stream } from '@libp2p/interface'
-
-/** A peer that has not agreed on a protocol by then does not answer. */
-const OPEN_STREAM_MS = 10_000
 
 /** What discovery asks of the network, by libp2p. */
 export class Libp2pNetwork implements Network {

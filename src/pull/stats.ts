@@ -1,7 +1,6 @@
+import { RATE_WINDOW_MS } from '../defaults.ts'
 import type { ByteOrigins, PullProgress } from '../events.ts'
 import type { Clock } from '../swarm/ports.ts'
-
-const WINDOW_MS = 4000
 
 /** A rate over the last few seconds, from totals seen now and then. */
 class Rate {
@@ -10,7 +9,7 @@ class Rate {
   /** Bytes a second up to now. */
   at (now: number, total: number): number {
     this.#seen.push({ at: now, total })
-    while (this.#seen.length > 2 && now - (this.#seen[0]?.at ?? now) > WINDOW_MS) this.#seen.shift()
+    while (this.#seen.length > 2 && now - (this.#seen[0]?.at ?? now) > RATE_WINDOW_MS) this.#seen.shift()
     const first = this.#seen[0]
     if (first === undefined || now <= first.at) return 0
     return (total - first.total) * 1000 / (now - first.at)

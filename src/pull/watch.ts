@@ -1,7 +1,5 @@
-import { MAX_LOOK_MS } from '../defaults.ts'
+import { MAX_LOOK_MS, PULL_LOOK_MS } from '../defaults.ts'
 import type { Clock } from '../swarm/ports.ts'
-
-const LOOK_MS = 250
 
 export interface PullWatchParts {
   clock: Clock
@@ -62,7 +60,7 @@ export class PullWatch {
 
   #arm (): void {
     if (this.#isOver) return
-    this.#cancelTimer = this.#parts.clock.setTimer(LOOK_MS, () => {
+    this.#cancelTimer = this.#parts.clock.setTimer(PULL_LOOK_MS, () => {
       const now = this.#parts.clock.now()
       this.#quietMs += Math.min(now - this.#lookedAt, MAX_LOOK_MS)
       this.#lookedAt = now

@@ -5,15 +5,13 @@ import { ModelswarmError } from '../errors.ts'
 import { onDisk, unlessAbsent } from '../files/disk-error.ts'
 import { checkSpace } from '../files/disk-space.ts'
 import { makeFolders } from '../files/make-folders.ts'
+import { DATABASE_ROOM_BYTES } from '../machine-defaults.ts'
 import { checkDatabaseFile } from './database-file.ts'
 import { damaged, databaseError, readError } from './state-error.ts'
 import type { Database, RootDatabase } from 'lmdb'
 
 /** Format of everything below the state folder. A higher number is another program's: refused and left alone. */
 export const STATE_VERSION = 1
-
-/** Room for the lock file and the first pages of a new database. */
-const LOCK_ROOM_BYTES = 1024 * 1024
 
 /**
  * Bytes to bytes, sorted by key. Reads see what is committed. `put` and `remove` only queue a write, inside `together`
@@ -177,7 +175,7 @@ async function checkVersion (dir: string): Promise<void> {
 async function checkLockSpace (path: string): Promise<void> {
   const file = join(path, 'lock.mdb')
   const found = await onDisk('look at', file, async () => await unlessAbsent(async () => await stat(file)))
-  if (found === undefined || found.blocks === 0) await checkSpace(path, LOCK_ROOM_BYTES)
+  if (found === undefined || found.blocks === 0) await checkSpace(path, DATABASE_ROOM_BYTES)
 }
 
 /** LMDB reports a missing right on its files with little to go by; opening them ourselves names the file. */

@@ -4,6 +4,7 @@ import { ModelswarmError } from '../errors.ts'
 import { onDisk, unlessAbsent } from '../files/disk-error.ts'
 import { makeFolders } from '../files/make-folders.ts'
 import { takeLock } from '../files/process-lock.ts'
+import { IDENTITY_SLOTS } from '../machine-defaults.ts'
 import { machineFingerprint } from './machine.ts'
 import type { ProcessLock } from '../files/process-lock.ts'
 
@@ -11,9 +12,6 @@ import type { ProcessLock } from '../files/process-lock.ts'
 //                        machine   fingerprint of the machine it was made on
 //                        port      the last port listened on
 //                        lock      held by the process that uses the slot
-
-/** Processes of one state folder that can have an identity at once. */
-const MAX_SLOTS = 1000
 
 export interface IdentityParts {
   /** A new private key as bytes. */
@@ -49,7 +47,7 @@ export interface Identity {
  */
 export async function takeIdentity (stateDir: string, parts: IdentityParts): Promise<Identity> {
   const fingerprint = parts.fingerprint ?? machineFingerprint()
-  for (let slot = 0; slot < MAX_SLOTS; slot++) {
+  for (let slot = 0; slot < IDENTITY_SLOTS; slot++) {
     const dir = join(stateDir, 'identities', String(slot))
     await makeFolders(dir, { mode: 0o700 })
     const taken = await takeLock(join(dir, 'lock'))
@@ -63,7 +61,7 @@ export async function takeIdentity (stateDir: string, parts: IdentityParts): Pro
     await identity.release()
   }
   throw new ModelswarmError('ERR_SAME_IDENTITY',
-    `Cannot take an identity in ${stateDir}: all ${MAX_SLOTS} are in use; use another state folder`, { path: stateDir })
+    `Cannot take an identity in ${stateDir}: all ${IDENTITY_SLOTS} are in use; use another state folder`, { path: stateDir })
 }
 
 interface SlotParts extends IdentityParts {

@@ -1,4 +1,5 @@
 import { sameIdentity } from '../files/file-identity.ts'
+import { INDEX_AHEAD_BLOCKS, PLACES_PER_BLOCK } from '../machine-defaults.ts'
 import { sameBytes } from '../model/block-id.ts'
 import { BLOCKS_PER_PAGE, blocksOfPage, PageWriter } from './block-pages.ts'
 import { decodeFileRecord, encodeFileRecord } from './file-record.ts'
@@ -18,13 +19,6 @@ import type { LeafKind } from '../model/manifest.ts'
 //
 // A file's blocks count only once its record says complete, so a crash while they are added leaves nothing believed.
 
-/**
- * Entries of the index added before waiting for the disk: fewer batches touch fewer pages (16,384: three times as
- * slow).
- */
-const BATCH = 65_536
-/** Places of one block that are looked at: copies of one model in more folders add nothing. */
-const MAX_PLACES = 4
 const NEXT_ID = new Uint8Array(1)
 
 /** Where a block lies on this machine, if the file there is still the one indexed. */
@@ -105,7 +99,7 @@ export class Places {
       }
     }
     this.#pending += sizes.length
-    if (this.#pending < BATCH) {
+    if (this.#pending < INDEX_AHEAD_BLOCKS) {
       // Goes to the disk with a later batch; a failure shows when the file is completed.
       this.#database.together(write).catch((err: unknown) => { adding.failure ??= err })
       return
@@ -149,7 +143,7 @@ export class Places {
       const fileId = Buffer.from(key).readUInt32BE(PREFIX_BYTES)
       const place = this.#placeOf(digest, fileId, toNumber(value) ?? 0)
       if (place !== undefined) places.push(place)
-      if (places.length === MAX_PLACES) break
+      if (places.length === PLACES_PER_BLOCK) break
     }
     return places
   }

@@ -1,6 +1,7 @@
 import { ModelswarmError } from '../errors.ts'
 import { diskError } from '../files/disk-error.ts'
 import { freeSpace } from '../files/disk-space.ts'
+import { FULL_DISK_BYTES } from '../machine-defaults.ts'
 
 /** The error for a state folder that cannot be read; says what to do. */
 export function damaged (dir: string, seen: string, cause?: unknown): ModelswarmError {
@@ -17,8 +18,6 @@ const LMDB_MAP_FULL = -30792
 const SYSTEM: Record<number, string> = {
   1: 'EPERM', 2: 'ENOENT', 5: 'EIO', 13: 'EACCES', 21: 'EISDIR', 28: 'ENOSPC', 30: 'EROFS', 122: 'EDQUOT'
 }
-/** With less room than this, a failed write is taken for a full disk: LMDB reports a short write as EIO. */
-const FULL_BYTES = 64 * 1024
 
 /** Met while reading only when pages contradict each other: BAD_TXN, BAD_VALSIZE, PROBLEM. */
 const LMDB_CONFUSED = new Set([-30782, -30781, -30779])
@@ -39,7 +38,7 @@ export async function databaseError (thrown: unknown, dir: string): Promise<unkn
   if (number === undefined) return diskError(err, 'use the state in', dir)
   if (LMDB_DAMAGED.has(number)) return damaged(dir, err.message, err)
   if (number === 21) return damaged(dir, 'a folder has the name of the database', err)
-  const full = number === LMDB_MAP_FULL || (number === 5 && await freeSpace(dir) < FULL_BYTES)
+  const full = number === LMDB_MAP_FULL || (number === 5 && await freeSpace(dir) < FULL_DISK_BYTES)
   const code = full ? 'ENOSPC' : SYSTEM[number] ?? 'EIO'
   const attempted = code === 'ENOSPC' || code === 'EDQUOT' ? 'write the state in' : 'use the state in'
   return diskError(Object.assign(new Error(err.message, { cause: err }), { code }), attempted, dir)

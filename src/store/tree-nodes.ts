@@ -1,8 +1,6 @@
+import { NODES_PER_TRANSACTION } from '../machine-defaults.ts'
 import type { CID } from 'multiformats/cid'
 import type { StateDatabase, Table } from './database.ts'
-
-/** Nodes written per transaction: 1,024 nodes of 50 KiB are a model of 70 GB at once. */
-const BATCH = 1024
 
 export interface TreeNode {
   readonly cid: CID
@@ -36,7 +34,7 @@ export class TreeNodes {
     let batch: TreeNode[] = []
     for await (const node of nodes) {
       batch.push(node)
-      if (batch.length < BATCH) continue
+      if (batch.length < NODES_PER_TRANSACTION) continue
       await this.#put(batch)
       batch = []
     }

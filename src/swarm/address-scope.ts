@@ -1,3 +1,6 @@
+import { ipOf } from './ip-address.ts'
+import type { IpAddress } from './ip-address.ts'
+
 /** Where an address can be reached from. */
 export type AddressScope = 'loopback' | 'linkLocal' | 'private' | 'public'
 
@@ -6,27 +9,25 @@ export type AddressScope = 'loopback' | 'linkLocal' | 'private' | 'public'
  * Ranges: RFC 1122 (127/8), RFC 3927 (169.254/16), RFC 1918 and RFC 6598 (private), RFC 4291 and RFC 4193 (IPv6).
  */
 export function scopeOf (addr: string): AddressScope {
-  const [, family, host = ''] = addr.split('/')
-  if (family === 'ip4') return scopeOfIp4(host)
-  if (family === 'ip6') {
-    const ip = host.toLowerCase()
-    if (ip.startsWith('::ffff:') && ip.includes('.')) return scopeOfIp4(ip.slice(7))
-    if (ip === '::1' || ip === '::') return 'loopback'
-    if (/^fe[89ab]/.test(ip)) return 'linkLocal'
-    if (/^f[cd]/.test(ip)) return 'private'
-    return 'public'
-  }
-  if (family?.startsWith('dns') === true && host === 'localhost') return 'loopback'
-  return 'public'
+  const ip = ipOf(addr)
+  if (ip !== undefined) return ip.family === 4 ? scopeOfIp4(ip.octets) : scopeOfIp6(ip.groups)
+  return /^\/dns[^/]*\/localhost(\/|$)/i.test(addr) ? 'loopback' : 'public'
 }
 
-function scopeOfIp4 (host: string): AddressScope {
-  const [a = 0, b = 0] = host.split('.').map(Number)
+function scopeOfIp4 ([a = 0, b = 0]: readonly number[]): AddressScope {
   if (a === 127 || a === 0) return 'loopback'
   if (a === 169 && b === 254) return 'linkLocal'
   if (a === 10 || (a === 192 && b === 168) || (a === 172 && b >= 16 && b < 32) || (a === 100 && b >= 64 && b < 128)) {
     return 'private'
   }
+  return 'public'
+}
+
+function scopeOfIp6 (groups: readonly number[]): AddressScope {
+  const [first = 0] = groups
+  if (groups.slice(0, 7).every(group => group === 0) && (groups[7] ?? 0) <= 1) return 'loopback'
+  if ((first & 0xffc0) === 0xfe80) return 'linkLocal'
+  if ((first & 0xfe00) === 0xfc00) return 'private'
   return 'public'
 }
 
@@ -40,13 +41,11 @@ export function isUsableFrom (addr: string, from: string): boolean {
   const theirs = scopeOf(from)
   if (theirs === 'loopback') return true
   if (scope === 'loopback') return false
-  return theirs === scope && rangeOf(addr) === rangeOf(from)
+  return theirs === scope && rangeOf(ipOf(addr)) === rangeOf(ipOf(from))
 }
 
-/** The private range an address is in: its first octet (10), first two (172.16, 192.168, …), or /48 for IPv6. */
-function rangeOf (addr: string): string {
-  const [, family, host = ''] = addr.split('/')
-  if (family === 'ip6') return host.split(':').slice(0, 3).join(':')
-  const [a, b] = host.split('.')
-  return a === '10' ? '10' : a === '172' ? '172' : `${a}.${b}`
+/** The range that a private or link-local address is in: 10/8, 172.16/12, 192.168/16, 100.64/10; a /48 of IPv6. */
+function rangeOf (ip: IpAddress | undefined): string {
+  if (ip?.family === 6) return ip.groups.slice(0, 3).join(':')
+  return String(ip?.octets[0])
 }

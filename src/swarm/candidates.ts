@@ -1,4 +1,5 @@
-import { REDIAL_FIRST_MS, REDIAL_MAX_MS } from '../defaults.ts'
+import { FORGET_AFTER_FAILURES, REDIAL_FIRST_MS, REDIAL_MAX_MS } from '../defaults.ts'
+import { WIRE_LIMITS } from '../wire/limits.ts'
 
 /** Somebody who may have the model: where to dial, and how it went. */
 export interface Candidate {
@@ -11,12 +12,7 @@ export interface Candidate {
   state: 'waiting' | 'dialling' | 'connected'
   nextAt: number
   failures: number
-  lastError: string | undefined
 }
-
-const MAX_CANDIDATES = 2048
-const MAX_ADDRS = 8
-const FORGET_AFTER_FAILURES = 5
 
 /** The candidates of one swarm, and when each is to be tried next: growing pauses, hints for ever. Pure. */
 export class Candidates {
@@ -27,7 +23,7 @@ export class Candidates {
   }
 
   get hasRoom (): boolean {
-    return this.#all.size < MAX_CANDIDATES
+    return this.#all.size < WIRE_LIMITS.candidates
   }
 
   get (key: string): Candidate | undefined {
@@ -40,7 +36,7 @@ export class Candidates {
     if (key === undefined) return
     const known = this.#all.get(key)
     if (known !== undefined) {
-      known.addrs = [...new Set([...found.addrs, ...known.addrs])].slice(0, MAX_ADDRS)
+      known.addrs = [...new Set([...found.addrs, ...known.addrs])].slice(0, WIRE_LIMITS.addrsPerCandidate)
       if (known.state === 'waiting' && found.at < known.nextAt && known.failures === 0) known.nextAt = found.at
       return
     }
@@ -48,12 +44,11 @@ export class Candidates {
     this.#all.set(key, {
       key,
       peerId: found.peerId,
-      addrs: found.addrs.slice(0, MAX_ADDRS),
+      addrs: found.addrs.slice(0, WIRE_LIMITS.addrsPerCandidate),
       isHint: found.isHint,
       state: 'waiting',
       nextAt: found.at,
-      failures: 0,
-      lastError: undefined
+      failures: 0
     })
   }
 
@@ -77,10 +72,9 @@ export class Candidates {
   }
 
   /** It could not be reached, or had nothing for us. `random` spreads the next tries of many nodes. */
-  failed (candidate: Candidate, reason: string, now: number, random: () => number): void {
+  failed (candidate: Candidate, now: number, random: () => number): void {
     candidate.state = 'waiting'
     candidate.failures++
-    candidate.lastError = reason
     const pause = Math.min(REDIAL_FIRST_MS * 2 ** (candidate.failures - 1), REDIAL_MAX_MS)
     candidate.nextAt = now + pause * (0.75 + random() / 2)
     if (!candidate.isHint && candidate.failures >= FORGET_AFTER_FAILURES) this.#all.delete(candidate.key)
@@ -89,16 +83,14 @@ export class Candidates {
   connected (candidate: Candidate): void {
     candidate.state = 'connected'
     candidate.failures = 0
-    candidate.lastError = undefined
   }
 
   /** A session with this peer ended: it is tried again after the first pause. */
-  lost (peerId: string, now: number, reason: string | undefined): void {
+  lost (peerId: string, now: number): void {
     for (const candidate of this.#all.values()) {
       if (candidate.peerId !== peerId || candidate.state !== 'connected') continue
       candidate.state = 'waiting'
       candidate.nextAt = now + REDIAL_FIRST_MS
-      candidate.lastError = reason
     }
   }
 

@@ -1,3 +1,4 @@
+import { FEW_PEERS, SECOND_DIALLER_MS } from '../defaults.ts'
 import { ModelswarmError } from '../errors.ts'
 import { WIRE_LIMITS } from '../wire/limits.ts'
 import { ByeReason } from '../wire/protocol.ts'
@@ -39,12 +40,6 @@ export interface DiscoveryParts {
   /** Default: readPeerRecord; virtual time has one without signatures. */
   readRecord?: typeof readPeerRecord
 }
-
-/** Of two peers that are told of each other one dials at once (`dialsFirst`), the other after this time. */
-const SECOND_DIALLER_MS = 3000
-/** With fewer sessions than this, every peer that is dialled is asked for others. */
-const FEW_PEERS = 4
-const MAX_NEARBY = 256
 
 /** Finds and keeps the peers of swarms: dials hints, exchanges peers, dials again after losses. */
 export class Discovery {
@@ -106,7 +101,7 @@ export class Discovery {
 
   /** Somebody is on this network (mDNS): asked about every model that is being looked for. */
   onPeer (peerId: string, addrs: readonly string[]): void {
-    if (this.#nearby.size < MAX_NEARBY || this.#nearby.has(peerId)) this.#nearby.set(peerId, addrs)
+    if (this.#nearby.size < WIRE_LIMITS.nearbyPeers || this.#nearby.has(peerId)) this.#nearby.set(peerId, addrs)
     // libp2p tells of whoever connects to us too: that peer has just begun to open its session.
     const waitMs = this.#parts.network.addrOf(peerId) === undefined ? 0 : SECOND_DIALLER_MS
     for (const search of this.#searches.values()) search.add({ peerId, addrs, isHint: false, waitMs })

@@ -1,3 +1,4 @@
+import { LEAST_RETRY_MS } from '../defaults.ts'
 import { isModelswarmError, ModelswarmError } from '../errors.ts'
 import { IDENTITY_ENCODING, RejectReason } from '../wire/protocol.ts'
 import type { Clock, WriteBlock } from './ports.ts'
@@ -82,7 +83,7 @@ export class Downloader {
 
   onReject (session: Session, reject: RejectMessage): void {
     const { scheduler, clock } = this.#parts
-    const retryAt = clock.now() + Math.max(MIN_RETRY_MS, reject.retryAfterMs)
+    const retryAt = clock.now() + Math.max(LEAST_RETRY_MS, reject.retryAfterMs)
     scheduler.onRefused(session.peerId, reject.indexes, retryAt)
     if (reject.reason === RejectReason.notHeld) {
       for (const block of reject.indexes) scheduler.onNotHeld(session.peerId, block)
@@ -156,5 +157,3 @@ export class Downloader {
     }
   }
 }
-
-const MIN_RETRY_MS = 100

@@ -1,6 +1,7 @@
-import { ADDRESS_SHARE, OFFENCE_HALF_LIFE_MS, REMEMBERED_OFFENDERS } from '../defaults.ts'
+import { ADDRESS_SHARE, OFFENCE_FORGOTTEN_BELOW, OFFENCE_HALF_LIFE_MS, REMEMBERED_OFFENDERS } from '../defaults.ts'
 import { ModelswarmError } from '../errors.ts'
 import { scopeOf } from './address-scope.ts'
+import { ipOf } from './ip-address.ts'
 import type { ErrorCode } from '../errors.ts'
 
 /**
@@ -21,8 +22,6 @@ export const OFFENCE_WEIGHT: Partial<Record<ErrorCode, number>> = {
 }
 
 const REFUSED_FROM = 1
-/** Below this a score is as good as none. */
-const FORGOTTEN_BELOW = 1 / 64
 
 interface Score {
   value: number
@@ -96,7 +95,7 @@ export class Reputation {
     scores.delete(key)
     scores.set(key, { value, at: this.#parts.now() })
     for (const oldest of scores.keys()) {
-      if (scores.size <= REMEMBERED_OFFENDERS && this.#scoreOf(scores, oldest) >= FORGOTTEN_BELOW) break
+      if (scores.size <= REMEMBERED_OFFENDERS && this.#scoreOf(scores, oldest) >= OFFENCE_FORGOTTEN_BELOW) break
       scores.delete(oldest)
     }
   }
@@ -109,34 +108,7 @@ export class Reputation {
  */
 function placeOf (addr: string | undefined): string | undefined {
   if (addr === undefined || addr.includes('/p2p-circuit')) return undefined
-  const [, family, host = ''] = addr.split('/')
-  const groups = family === 'ip6' ? groupsOf(host) : []
-  const ip4 = family === 'ip4' ? host : mappedIp4(groups)
-  if (ip4 !== undefined) return scopeOf(`/ip4/${ip4}`) === 'public' ? ip4 : undefined
-  return family === 'ip6' && scopeOf(addr) === 'public' ? groups.slice(0, 4).map(group => group.toString(16)).join(':') : undefined
-}
-
-/** The eight groups of an IPv6 address. */
-function groupsOf (host: string): number[] {
-  const [before = '', after] = host.split('::')
-  const head = numbersOf(before)
-  const tail = numbersOf(after ?? '')
-  const zeros = after === undefined ? 0 : Math.max(0, 8 - head.length - tail.length)
-  return [...head, ...Array.from({ length: zeros }, () => 0), ...tail]
-}
-
-/** Groups of IPv6 text; the last two may be written as an IPv4 address. */
-function numbersOf (text: string): number[] {
-  return text.split(':').filter(group => group !== '').flatMap(group => {
-    if (!group.includes('.')) return [Number.parseInt(group, 16)]
-    const [a = 0, b = 0, c = 0, d = 0] = group.split('.').map(Number)
-    return [a * 256 + b, c * 256 + d]
-  })
-}
-
-/** The IPv4 address that an IPv6 address stands for (::ffff:0:0/96), however it is written. */
-function mappedIp4 (groups: readonly number[]): string | undefined {
-  const [high = 0, low = 0] = groups.slice(6)
-  if (groups.length !== 8 || groups[5] !== 0xffff || groups.slice(0, 5).some(group => group !== 0)) return undefined
-  return [high >> 8, high & 255, low >> 8, low & 255].join('.')
+  const ip = ipOf(addr)
+  if (ip === undefined || scopeOf(addr) !== 'public') return undefined
+  return ip.family === 4 ? ip.octets.join('.') : ip.groups.slice(0, 4).map(group => group.toString(16)).join(':')
 }

@@ -1,4 +1,6 @@
-import { FULL_MESH_PEERS, GRAPH_DEGREE, MAX_TRIED, PARALLEL_DIALS, REDIAL_MAX_MS } from '../defaults.ts'
+import {
+  FULL_MESH_PEERS, GRAPH_DEGREE, MAX_TRIED, PARALLEL_DIALS, REDIAL_MAX_MS, SEARCH_IDLE_TICK_MS, SEARCH_TICK_MS
+} from '../defaults.ts'
 import { Candidates } from './candidates.ts'
 import { troubleOf } from './trouble.ts'
 import type { Candidate } from './candidates.ts'
@@ -54,7 +56,7 @@ export class Search {
 
   onSessionEnd (session: Session, err: Error | undefined): void {
     this.#note(session.peerId, this.nameOf(session.peerId), err)
-    this.#candidates.lost(session.peerId, this.#parts.clock.now(), err?.message)
+    this.#candidates.lost(session.peerId, this.#parts.clock.now())
     this.#tick()
   }
 
@@ -113,7 +115,7 @@ export class Search {
       this.#parts.dial(candidate).then(() => { this.#onDialled(candidate) }).catch((err: unknown) => {
         const id = candidate.peerId ?? candidate.key
         this.#note(id, candidate.addrs[0] ?? this.nameOf(id), err)
-        this.#candidates.failed(candidate, troubleOf(err).kind, this.#parts.clock.now(), this.#parts.random)
+        this.#candidates.failed(candidate, this.#parts.clock.now(), this.#parts.random)
       }).finally(() => {
         this.#dialling--
         this.#tick()
@@ -123,7 +125,7 @@ export class Search {
     const nextAt = this.#candidates.nextAt()
     if (nextAt === undefined) return
     // With all the peers we want there is nothing to hurry for.
-    const least = wanted > 0 ? MIN_TICK_MS : IDLE_TICK_MS
+    const least = wanted > 0 ? SEARCH_TICK_MS : SEARCH_IDLE_TICK_MS
     this.#cancelTimer = this.#parts.clock.setTimer(Math.max(least, nextAt - now), () => { this.#tick() })
   }
 
@@ -139,12 +141,9 @@ export class Search {
     // The peer has a session with us that we have not (any more): its own is on its way here, or it has not noticed the
     // end of an old one, as after a change of address. It is tried until it notices, however long that takes.
     this.#note(peerId, this.nameOf(peerId), undefined)
-    this.#candidates.failed(candidate, 'lost', clock.now(), random)
+    this.#candidates.failed(candidate, clock.now(), random)
     if (this.#candidates.get(key) === undefined) {
       this.#candidates.add({ ...candidate, at: clock.now() + REDIAL_MAX_MS })
     }
   }
 }
-
-const MIN_TICK_MS = 50
-const IDLE_TICK_MS = 2000

@@ -1,3 +1,4 @@
+import { LATE_NODES, NODES_PER_PEER, NODE_ASK_AGAIN_MS, NODE_TIMEOUT_MS } from '../defaults.ts'
 import { verifyBytes } from '../model/verify.ts'
 import { digestOfCid } from '../model/block-id.ts'
 import type { Clock } from './ports.ts'
@@ -22,13 +23,6 @@ export interface TreeFetchParts {
   sessions: () => Iterable<Session>
   onBadNode: (session: Session, err: Error) => void
 }
-
-/** Nodes asked of one peer at a time: a node is at most 2 MiB, mostly 50 KiB. */
-const NODES_PER_PEER = 32
-const NODE_TIMEOUT_MS = 10_000
-const KEEP_ASKING_MS = 1000
-/** Answers remembered that may come after another peer's: of all asked of 32 peers, the oldest are forgotten first. */
-const MAX_LATE = 1024
 
 /** Fetches nodes of the tree by CID from whichever peers have it, and verifies each (I1). */
 export class TreeFetch {
@@ -79,7 +73,7 @@ export class TreeFetch {
     verifyBytes(payload, digestOfCid(wanted.cid), this.#parts.hash, session.peerId).then(() => {
       this.#wanted.delete(keyOf(cidBytes))
       for (const peerId of wanted.due) this.#late.add(lateKey(peerId, keyOf(cidBytes)))
-      for (const oldest of this.#late) if (this.#late.size > MAX_LATE) this.#late.delete(oldest)
+      for (const oldest of this.#late) if (this.#late.size > LATE_NODES) this.#late.delete(oldest)
       wanted.promise.resolve(payload)
       this.ask()
     }, (err: unknown) => {
@@ -94,7 +88,7 @@ export class TreeFetch {
       const wanted = this.#wanted.get(keyOf(cid))
       wanted?.due.delete(session.peerId)
       if (wanted?.askedOf !== session.peerId) continue
-      this.#refuse(wanted, session.peerId, Math.max(KEEP_ASKING_MS, retryAfterMs))
+      this.#refuse(wanted, session.peerId, Math.max(NODE_ASK_AGAIN_MS, retryAfterMs))
     }
     this.ask()
   }
@@ -136,7 +130,7 @@ export class TreeFetch {
       session.send({ type: 'request', indexes: [], cids: asked.map(one => one.cid.bytes) })
     }
     this.#cancelTimer()
-    this.#cancelTimer = this.#parts.clock.setTimer(KEEP_ASKING_MS, () => { this.ask() })
+    this.#cancelTimer = this.#parts.clock.setTimer(NODE_ASK_AGAIN_MS, () => { this.ask() })
   }
 
   stop (err: Error): void {

@@ -1,3 +1,4 @@
+import { RETRY_AFTER_MS } from '../defaults.ts'
 import { WIRE_LIMITS } from '../wire/limits.ts'
 import { RejectReason } from '../wire/protocol.ts'
 import type { Giver } from './giver.ts'
@@ -79,5 +80,3 @@ export function isServedBefore (a: UploadQueue, b: UploadQueue, giver: Giver | u
     : (a.session.theirHoldings?.count ?? 0) - (b.session.theirHoldings?.count ?? 0)
   return difference === 0 ? a.servedAt < b.servedAt : difference < 0
 }
-
-const RETRY_AFTER_MS = 1000

@@ -1,16 +1,7 @@
 import {
-  FIRST_GRANT_BYTES, FIRST_UPLOAD_WINDOW_BYTES, LEAST_UPLOAD_WINDOW_BYTES, MAX_UPLOAD_WINDOW_BYTES, RECEIPT_MS,
-  SILENT_PEER_BLOCKS, UPLOAD_QUEUE_MS
+  FIRST_GRANT_BYTES, FIRST_UPLOAD_WINDOW_BYTES, LATE_RECEIPTS, LEAST_UPLOAD_WINDOW_BYTES, MAX_UPLOAD_WINDOW_BYTES,
+  RECEIPT_MS, RECEIPT_PATIENCE, SILENT_PEER_BLOCKS, UPLOAD_DELAY_QUANTILE, UPLOAD_QUEUE_MS, UPLOAD_WINDOW_GAIN
 } from '../defaults.ts'
-
-/** How far the window moves in a round towards what the receipts say: half the way is quick and does not swing. */
-const GAIN = 0.5
-/** Of the peers of a round, from the one with the least delay, the one whose delay stands for our up-link. */
-const QUANTILE = 0.25
-/** A receipt may take so many times what the last one took. */
-const PATIENCE = 4
-/** Blocks without a receipt that are remembered, should it come late. */
-const LATE_BLOCKS = 1024
 
 interface Sent {
   readonly peerId: string
@@ -158,12 +149,12 @@ export class UploadWindow {
       peer.isSilent = true
       peer.isNew = false
       this.#late.set(key, { ...sent, bytes: 0 })
-      for (const oldest of this.#late.keys()) if (this.#late.size > LATE_BLOCKS) this.#late.delete(oldest)
+      for (const oldest of this.#late.keys()) if (this.#late.size > LATE_RECEIPTS) this.#late.delete(oldest)
     }
   }
 
   get #patienceMs (): number {
-    return Math.max(RECEIPT_MS, PATIENCE * this.#loopMs)
+    return Math.max(RECEIPT_MS, RECEIPT_PATIENCE * this.#loopMs)
   }
 
   #settle (key: string, sent: Sent, peer: Peer): void {
@@ -178,12 +169,12 @@ export class UploadWindow {
     if (now < this.#roundEndsAt) return
     // What all peers see is our up-link; what some see beyond that is their own. One word a peer: none speaks for all.
     const sorted = [...this.#queued.values()].sort((a, b) => a - b)
-    const ownMs = sorted[Math.floor(sorted.length * QUANTILE)] ?? 0
+    const ownMs = sorted[Math.floor(sorted.length * UPLOAD_DELAY_QUANTILE)] ?? 0
     const off = Math.max(-1, 1 - ownMs / UPLOAD_QUEUE_MS)
     if (off < 0) this.#isFirstRise = false
     // A window that was not used says nothing about a larger one.
     if (off < 0 || this.#wasFull) {
-      const next = this.#limitBytes * (1 + (this.#isFirstRise ? 1 : GAIN) * off)
+      const next = this.#limitBytes * (1 + (this.#isFirstRise ? 1 : UPLOAD_WINDOW_GAIN) * off)
       this.#limitBytes = Math.min(MAX_UPLOAD_WINDOW_BYTES, Math.max(this.#leastBytes, next))
     }
     this.#queued.clear()

@@ -1,4 +1,5 @@
 import { Uint8ArrayList } from 'uint8arraylist'
+import { CLOSE_STREAM_MS } from '../defaults.ts'
 import { ModelswarmError } from '../errors.ts'
 import { encodeFrame } from './codec.ts'
 import { FrameReader } from './frame-reader.ts'
@@ -134,7 +135,7 @@ class StreamChannel implements Channel {
 
   async close (): Promise<void> {
     const stream = this.#stream
-    const signal = AbortSignal.timeout(CLOSE_MS)
+    const signal = AbortSignal.timeout(CLOSE_STREAM_MS)
     try {
       await stream.close({ signal })
       // Our half is closed; the stream is gone when the other side has closed its own.
@@ -163,8 +164,6 @@ class StreamChannel implements Channel {
     for (const one of waiting) one.reject(this.#ended)
   }
 }
-
-const CLOSE_MS = 1000
 
 interface WindowedStream {
   recvWindow: number

@@ -71,5 +71,14 @@ export const WIRE_LIMITS = {
   unaskedBytes: 64 * MIB,
   /** Peer records of one session that are looked at: so many at once, so many a second; others are skipped. */
   recordBurst: 512,
-  recordsPerSec: 16
+  recordsPerSec: 16,
+  /** Peers of one model that are remembered to be dialled, and addresses of each: more are ignored, hints apart. */
+  candidates: 2048,
+  addrsPerCandidate: 8,
+  /** Peers seen on the local network (mDNS): more are ignored. */
+  nearbyPeers: 256,
+  /** Streams of all protocols on one connection: ours, and identify. */
+  muxedStreams: 4096,
+  /** Connections from outside in their handshake: a flash crowd comes at once. */
+  pendingConnections: 256
 } as const

@@ -44,12 +44,12 @@ describe('candidates', () => {
     candidates.add(found('a', true))
     const candidate = only(candidates, 'a')
     const pauses = Array.from({ length: 8 }, () => {
-      candidates.failed(candidate, 'refused', 1000, even)
+      candidates.failed(candidate, 1000, even)
       return candidate.nextAt - 1000
     })
     expect(pauses.slice(0, 3)).toEqual([REDIAL_FIRST_MS, 2 * REDIAL_FIRST_MS, 4 * REDIAL_FIRST_MS])
     expect(pauses.at(-1)).toBe(REDIAL_MAX_MS)
-    candidates.failed(candidate, 'refused', 0, () => 0)
+    candidates.failed(candidate, 0, () => 0)
     expect(candidate.nextAt).toBe(0.75 * REDIAL_MAX_MS)
   })
 
@@ -59,21 +59,20 @@ describe('candidates', () => {
     candidates.add(found('told'))
     for (const key of ['hint', 'told']) {
       const candidate = only(candidates, key)
-      for (let i = 0; i < 5; i++) candidates.failed(candidate, 'refused', 0, even)
+      for (let i = 0; i < 5; i++) candidates.failed(candidate, 0, even)
     }
     expect([...candidates.all].map(one => one.key)).toEqual(['hint'])
-    expect(only(candidates, 'hint').lastError).toBe('refused')
   })
 
   it('begin anew once connected, and are due again soon after they are lost', () => {
     const candidates = new Candidates()
     candidates.add(found('a'))
     const candidate = only(candidates, 'a')
-    candidates.failed(candidate, 'refused', 0, even)
+    candidates.failed(candidate, 0, even)
     candidates.connected(candidate)
     expect(candidates.due(1e9, 10)).toEqual([])
-    candidates.lost('a', 2000, 'gone')
-    expect([candidate.nextAt, candidate.failures, candidate.lastError]).toEqual([2000 + REDIAL_FIRST_MS, 0, 'gone'])
+    candidates.lost('a', 2000)
+    expect([candidate.nextAt, candidate.failures]).toEqual([2000 + REDIAL_FIRST_MS, 0])
   })
 
   it('are not dialled before the time they were put off to, and then again', () => {

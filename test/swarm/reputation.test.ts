@@ -112,6 +112,13 @@ describe('reputation', () => {
     expect(others.filter(addr => reputation.isRefusedPlace(addr))).toEqual([])
   })
 
+  it('takes an address behind a NAT64 for the IPv4 address it is, not for all of them', () => {
+    const { reputation, fail } = world()
+    for (let i = 0; i < 99; i++) fail(`key-${i}`, 'ERR_BAD_BLOCK', '/ip6/64:ff9b::102:304/tcp/1')
+    const places = ['/ip4/1.2.3.4/tcp/1', '/ip6/64:ff9b::1.2.3.4/tcp/1', '/ip6/64:ff9b::102:305/tcp/1']
+    expect(places.map(addr => reputation.isRefusedPlace(addr))).toEqual([true, true, false])
+  })
+
   it('remembers so many, and forgets who has been quiet longest', () => {
     const { reputation, wait, fail } = world()
     fail('regular', 'ERR_BAD_BLOCK')

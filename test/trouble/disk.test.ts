@@ -88,7 +88,8 @@ describe('a disk that fails to write', () => {
     const onProgress = (event: PullEvent): void => { if (event.type === 'note') notes.push(event.message) }
     await expect(puller.pull(seeder.root, out, { peers: [seeder.addr], onProgress }))
       .rejects.toMatchObject({ code: 'ERR_DISK', blame: 'self', message: expect.stringContaining('(EIO)') })
-    expect(notes).toEqual([])
+    // On a busy machine it may have waited for the peer; nobody is blamed.
+    expect(notes.filter(note => !note.startsWith('Waiting for '))).toEqual([])
     heal()
     const { held } = await puller.pull(seeder.root, out, { peers: [seeder.addr] })
     expect(held).toBeGreaterThanOrEqual(call === 'write' ? 10 * 65_536 : BYTES)

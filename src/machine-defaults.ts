@@ -1,0 +1,60 @@
+// Defaults of what is asked of this machine: threads, open files, the state folder. All others are in defaults.ts.
+
+const KIB = 1024
+const MIB = 1024 * KIB
+
+// --- reading and hashing ---
+
+/** One worker a core, up to so many: more than a disk reads for. */
+export const HASH_WORKERS = 8
+/** Spans hashed and not yet indexed, beyond which the pipeline waits; buffers bound the bytes before that. */
+export const HASHED_SPANS = 64
+/** A header of unknown length is read in chunks that double from the first to the second. */
+export const HEADER_FIRST_BYTES = 64 * KIB
+export const HEADER_MOST_BYTES = 4 * MIB
+
+// --- files ---
+
+/** Files kept open for serving; well below the common limit of 1,024 per process. */
+export const SERVED_FILES_OPEN = 64
+/**
+ * How long a file is believed unchanged without looking: fstat per read would cost as much as a small read. Bytes
+ * changed in place can pass for so long; of a file deleted or replaced the old bytes, which are still the right ones.
+ */
+export const FILE_RECHECK_MS = 100
+/** Part files kept open; a model of a thousand files is written to in any order. */
+export const PART_FILES_OPEN = 64
+/** Blocks read and hashed at the same time while a target is checked. */
+export const PARALLEL_CHECKS = 8
+/** Files synced at once. A sync of gigabytes holds a thread of the pool that also hashes and reads: two of four. */
+export const PARALLEL_SYNCS = 2
+/** A part file written to after its record is read again as a whole up to this size: a second, and it finds more. */
+export const REREAD_PART_BYTES = 1024 * MIB
+/** A pull that is killed may have written for so long since its last record. A later change is somebody else's. */
+export const KILL_SLACK_MS = 5000
+
+// --- locks ---
+
+/** Where process ids mean nothing, a holder touches its lock this often, and is dead when it has not for the second. */
+export const LOCK_HEARTBEAT_MS = 3000
+export const LOCK_STALE_MS = 20_000
+/** Clocks drift and are set: two start times of the machine this close are the same start. */
+export const SAME_BOOT_SECONDS = 120
+
+// --- state folder ---
+
+/** Processes of one state folder that can have an identity at once. */
+export const IDENTITY_SLOTS = 1000
+/** Blocks, and tree nodes, that publishing hands to the database at once: they bound its memory. */
+export const INDEX_BATCH_BLOCKS = 4096
+export const INDEX_BATCH_NODES = 64
+/** Blocks indexed before the disk is waited for: fewer waits touch fewer pages (16,384: three times as slow). */
+export const INDEX_AHEAD_BLOCKS = 65_536
+/** Tree nodes in one transaction: 1,024 nodes of 50 KiB are a model of 70 GB at once. */
+export const NODES_PER_TRANSACTION = 1024
+/** Places of one block that are looked at: copies of one model in more folders add nothing. */
+export const PLACES_PER_BLOCK = 4
+/** Room for the database's lock file and the first pages of a new one. */
+export const DATABASE_ROOM_BYTES = MIB
+/** With less room than this, a failed write is taken for a full disk: LMDB reports a short write as EIO. */
+export const FULL_DISK_BYTES = 64 * KIB
