@@ -1,5 +1,5 @@
 import { noise } from '@chainsafe/libp2p-noise'
-import { Uint8ArrayList } from 'uint8arraylist'
+import { isUint8ArrayList, Uint8ArrayList } from 'uint8arraylist'
 import { openedMemory, readMemory, sealedMemory } from '../memory.ts'
 import { NoiseFrames } from './noise-frames.ts'
 import type { NoiseComponents } from '@chainsafe/libp2p-noise'
@@ -66,7 +66,7 @@ function isNoiseStream (stream: object): stream is NoiseStream {
     'decrypt' in stream.handshake && typeof stream.handshake.decrypt === 'function' &&
     'decoder' in stream && isObject(stream.decoder) &&
     'decode' in stream.decoder && typeof stream.decoder.decode === 'function' &&
-    'buffer' in stream.decoder && stream.decoder.buffer instanceof Uint8ArrayList &&
+    'buffer' in stream.decoder && isUint8ArrayList(stream.decoder.buffer) &&
     'decrypt' in stream && typeof stream.decrypt === 'function' &&
     'encrypt' in stream && typeof stream.encrypt === 'function'
 }
