@@ -34,8 +34,9 @@ export interface Transfer {
 }
 
 /**
- * One seeder to one puller against a bare libp2p stream, a bare TCP connection, and sha2-256, by turns. The pull counts
- * from the call to its result: dial, tree, blocks verified and written, files renamed and indexed.
+ * One seeder to one puller against a bare libp2p stream, with and without the same work, a bare TCP connection, and
+ * sha2-256, by turns. The pull counts from the call to its result: dial, tree, blocks verified and written, files
+ * renamed and indexed.
  */
 export async function transfer (options: BenchOptions): Promise<BenchResult> {
   const { workspace, note, runs, sizeBytes, profileDir } = options
@@ -45,6 +46,7 @@ export async function transfer (options: BenchOptions): Promise<BenchResult> {
     ['TCP, 1 MiB writes', async () => await bareOnce(options, 'tcp', bytes)],
     ['libp2p stream, 1 MiB writes', async () => await bareOnce(options, 'stream', bytes)],
     ['modelswarm, verified and written', async () => await pullOnce(options, path)],
+    ['libp2p stream, hashed and written', async () => await hashedOnce(options, join(path, 'model.safetensors'))],
     ['sha256, one thread', async () => await hashOnce(options, join(path, 'model.safetensors'))]
   ]
   const samples = ways.map((): Transfer[] => [])
@@ -74,6 +76,7 @@ export async function transfer (options: BenchOptions): Promise<BenchResult> {
     tables,
     verdicts: [
       judge('a pull is at least 0.7 of a bare libp2p stream', of(2, 'rate') / of(1, 'rate'), { atLeast: 0.7 }),
+      judge('a pull is as fast as a bare stream hashed and written', of(2, 'rate') / of(3, 'rate'), { atLeast: 1 }),
       judge('CPU seconds per GiB of both ends are at most 8', of(2, 'sendCpu') + of(2, 'receiveCpu'), { atMost: 8 }),
       judge('CPU seconds per GiB of both ends reach the aim of 6.5', of(2, 'sendCpu') + of(2, 'receiveCpu'), { atMost: 6.5 })
     ]
@@ -110,6 +113,19 @@ async function bareOnce ({ start }: BenchOptions, program: 'stream' | 'tcp', byt
   const at = program === 'tcp' ? { port: numberOf(heard, 'port') } : { addr: textOf(heard, 'addr') }
   const measured = await both([sender, receiver], async () => await receiver.ask('receive', { ...at, bytes }))
   await Promise.all([sender.stop(), receiver.stop()])
+  return measured
+}
+
+/** The stream and the work of a pull, and nothing else. */
+async function hashedOnce ({ start, workspace, sizeBytes }: BenchOptions, path: string): Promise<Transfer> {
+  const sender = start('hashed')
+  const receiver = start('hashed')
+  const heard = await sender.ask('listen', { path })
+  const work = await workspace.ramFolder(sizeBytes)
+  const asked = { addr: textOf(heard, 'addr'), bytes: numberOf(heard, 'bytes'), out: join(work, 'out') }
+  const measured = await both([sender, receiver], async () => await receiver.ask('receive', asked))
+  await Promise.all([sender.stop(), receiver.stop()])
+  await workspace.drop(work)
   return measured
 }
 

@@ -8,7 +8,7 @@ const SRC = fileURLToPath(new URL('../src', import.meta.url))
 
 /** Layers from the bottom up; a file imports from its own layer and from those below. */
 const LAYERS: ReadonlyArray<readonly string[]> = [
-  ['api.ts', 'defaults.ts', 'errors.ts', 'events.ts', 'machine-defaults.ts', 'metrics.ts', 'polyfill.ts'],
+  ['api.ts', 'defaults.ts', 'errors.ts', 'events.ts', 'machine-defaults.ts', 'memory.ts', 'metrics.ts', 'polyfill.ts'],
   ['model/'],
   ['formats/', 'cut/', 'files/', 'store/', 'encoding/', 'wire/'],
   ['source/'],

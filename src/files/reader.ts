@@ -1,6 +1,7 @@
 import { open } from 'node:fs/promises'
 import { ModelswarmError, systemCode } from '../errors.ts'
 import { FILE_RECHECK_MS, SERVED_FILES_OPEN } from '../machine-defaults.ts'
+import { readMemory } from '../memory.ts'
 import { diskError, onDisk } from './disk-error.ts'
 import { identityOf, sameIdentity } from './file-identity.ts'
 import { HandleCache } from './handle-cache.ts'
@@ -81,9 +82,9 @@ export class FileReaders {
   }
 }
 
-/** Exactly `length` bytes: into `bytes`, or a fresh buffer that nothing else refers to. */
+/** Exactly `length` bytes: into `bytes`, or a fresh buffer that nothing else refers to: sending it gives it back. */
 export async function readExactly (
-  handle: FileHandle, path: string, offset: number, length: number, bytes: Uint8Array = Buffer.allocUnsafeSlow(length)
+  handle: FileHandle, path: string, offset: number, length: number, bytes: Uint8Array = readMemory.allocate(length)
 ): Promise<Uint8Array> {
   let done = 0
   while (done < length) {

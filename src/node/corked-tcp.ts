@@ -1,5 +1,7 @@
 import { Socket } from 'node:net'
 import { tcp } from '@libp2p/tcp'
+import { sealedMemory } from '../memory.ts'
+import { SocketIntake } from './socket-intake.ts'
 import type { MultiaddrConnection, Transport, Upgrader } from '@libp2p/interface'
 import type { TCPComponents } from '@libp2p/tcp'
 import type { Uint8ArrayList } from 'uint8arraylist'
@@ -12,17 +14,28 @@ import type { Uint8ArrayList } from 'uint8arraylist'
  */
 export function corkedTcp (): (components: TCPComponents) => Transport {
   const create = tcp()
+  let isKnown = true
   return components => {
     const transport = create(components)
     const dial = transport.dial.bind(transport)
     const createListener = transport.createListener.bind(transport)
-    transport.dial = async (addr, options) => await dial(addr, { ...options, upgrader: corking(options.upgrader) })
+    transport.dial = async (addr, options) => {
+      if (!isKnown) return await dial(addr, { ...options, upgrader: corking(options.upgrader) })
+      const intake = new SocketIntake()
+      const attach = (connection: MultiaddrConnection): void => {
+        isKnown = intake.attach(connection)
+        if (!isKnown) throw new TypeError('The connection of @libp2p/tcp is not as it was; the next dial reads without haste')
+      }
+      // Node takes `onread` from whoever makes a socket; @libp2p/tcp passes on what it does not know.
+      const withIntake = { ...options, upgrader: corking(options.upgrader, attach), onread: intake.onread }
+      return await dial(addr, withIntake)
+    }
     transport.createListener = options => createListener({ ...options, upgrader: corking(options.upgrader) })
     return transport
   }
 }
 
-function corking (upgrader: Upgrader): Upgrader {
+function corking (upgrader: Upgrader, onConnection?: (connection: MultiaddrConnection) => void): Upgrader {
   return new Proxy(upgrader, {
     get (target, name) {
       const value: unknown = Reflect.get(target, name, target)
@@ -30,6 +43,7 @@ function corking (upgrader: Upgrader): Upgrader {
       if (name !== 'upgradeInbound' && name !== 'upgradeOutbound') return value.bind(target)
       return (connection: MultiaddrConnection, ...rest: unknown[]): unknown => {
         gatherWrites(connection)
+        onConnection?.(connection)
         return value.call(target, connection, ...rest)
       }
     }
@@ -61,7 +75,15 @@ function gatherWrites (connection: MultiaddrConnection): void {
       process.nextTick(uncork)
     }
     let canSendMore = true
-    for (const chunk of data) canSendMore = socket.write(chunk)
+    for (const chunk of data) {
+      const onWritten = sealedMemory.isEnd(chunk) ? giveBack.bind(undefined, chunk) : undefined
+      canSendMore = socket.write(chunk, onWritten)
+    }
     return { sentBytes: data.byteLength, canSendMore }
   }
+}
+
+/** What Noise made is nobody's once the system has it. After a failure who knows; the collector does. */
+function giveBack (chunk: Uint8Array, err?: Error | null): void {
+  if (err === undefined || err === null) sealedMemory.giveBack(chunk)
 }

@@ -1,5 +1,4 @@
 import '../polyfill.ts'
-import { noise } from '@chainsafe/libp2p-noise'
 import { yamux } from '@chainsafe/libp2p-yamux'
 import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from '@libp2p/crypto/keys'
 import { identify } from '@libp2p/identify'
@@ -8,10 +7,12 @@ import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import { createLibp2p } from 'libp2p'
 import { MAX_CONNECTIONS, PARALLEL_DIALS_OF_ALL } from '../defaults.ts'
 import { ModelswarmError } from '../errors.ts'
+import { keepFreedMemory } from '../memory.ts'
 import { scopeOf } from '../swarm/address-scope.ts'
 import { WIRE_LIMITS } from '../wire/limits.ts'
 import { checkAddr } from './addresses.ts'
 import { corkedTcp } from './corked-tcp.ts'
+import { leanNoise } from './lean-noise.ts'
 import type { ConnectionGater, Libp2p } from '@libp2p/interface'
 
 export async function generateKey (): Promise<Uint8Array> {
@@ -42,6 +43,7 @@ const MDNS_SERVICE = '_modelswarm._udp.local'
  */
 export async function startLibp2p (options: Libp2pOptions): Promise<Libp2p> {
   for (const addr of [...options.listen, ...options.announce]) checkAddr(addr)
+  keepFreedMemory()
   const again = options.lastPort === undefined
     ? options.listen
     : options.listen.map(addr => addr.replace(/^(\/ip[46]\/[^/]+\/tcp\/)0$/, `$1${options.lastPort}`))
@@ -67,7 +69,7 @@ async function start (options: Libp2pOptions, listen: readonly string[]): Promis
     privateKey: privateKeyFromProtobuf(options.key),
     addresses: { listen: [...listen], appendAnnounce: [...options.announce] },
     transports: [corkedTcp()],
-    connectionEncrypters: [noise()],
+    connectionEncrypters: [leanNoise()],
     streamMuxers: [yamux({ maxInboundStreams: muxedStreams, maxOutboundStreams: muxedStreams })],
     services: { identify: identify() },
     ...(options.mdns && isReachable && { peerDiscovery: [mdns({ serviceTag: MDNS_SERVICE })] }),

@@ -1,3 +1,4 @@
+import { payloadMemory } from '../memory.ts'
 import { verifyBlock } from '../model/verify.ts'
 import { BlockStates } from '../schedule/block-states.ts'
 import { Scheduler } from '../schedule/scheduler.ts'
@@ -41,7 +42,11 @@ export async function download (target: Target, manifest: Manifest, parts: Downl
     clock,
     sizeOf,
     verify: async (block, bytes, sourceId) => { await verifyBlock(manifest, block, bytes, { hash, sourceId }) },
-    write: async (block, bytes) => { await target.write(block, bytes) },
+    write: async (block, bytes) => {
+      await target.write(block, bytes)
+      // Verified and written: nobody has a use for them any more.
+      payloadMemory.giveBack(bytes)
+    },
     sessionOf: peerId => swarm.sessions.get(peerId),
     onStored,
     onBadBlock: (session, err) => { swarm.onBadBlock(session, err) },

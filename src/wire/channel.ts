@@ -1,6 +1,7 @@
 import { Uint8ArrayList } from 'uint8arraylist'
 import { CLOSE_STREAM_MS } from '../defaults.ts'
 import { ModelswarmError } from '../errors.ts'
+import { openedMemory } from '../memory.ts'
 import { encodeFrame } from './codec.ts'
 import { FrameReader } from './frame-reader.ts'
 import { WIRE_LIMITS } from './limits.ts'
@@ -37,21 +38,19 @@ export type ChannelKind = 'control' | 'data'
  * 7): onDrain() resolves only once per stream, so the drain event is listened to; `for await` has no back pressure, so
  * the message event is, and consumed at once: what can arrive is bounded by the credit we gave.
  */
-export function streamChannel (stream: Stream, kind: ChannelKind, allocate?: (bytes: number) => Uint8Array): Channel {
-  return new StreamChannel(stream, kind, allocate)
+export function streamChannel (stream: Stream, kind: ChannelKind): Channel {
+  return new StreamChannel(stream, kind)
 }
 
 class StreamChannel implements Channel {
   readonly #stream: Stream
   readonly #kind: ChannelKind
-  readonly #allocate: ((bytes: number) => Uint8Array) | undefined
   #waiting: Array<PromiseWithResolvers<void>> = []
   #ended: Error | undefined
 
-  constructor (stream: Stream, kind: ChannelKind, allocate: ((bytes: number) => Uint8Array) | undefined) {
+  constructor (stream: Stream, kind: ChannelKind) {
     this.#stream = stream
     this.#kind = kind
-    this.#allocate = allocate
     // A quiet session is no error: sessions have their own sign of life (KEEPALIVE_MS).
     stream.inactivityTimeout = 2 ** 31 - 1
     if (kind === 'data') updateWindowByHalves(stream)
@@ -60,14 +59,16 @@ class StreamChannel implements Channel {
   open (sink: ChannelSink): void {
     const stream = this.#stream
     const laterBytes = this.#kind === 'control' ? WIRE_LIMITS.frameHeaderBytes : WIRE_LIMITS.dataHeaderBytes
-    const reader = new FrameReader(sink, WIRE_LIMITS.helloBytes, laterBytes, this.#allocate)
+    const reader = new FrameReader(sink, WIRE_LIMITS.helloBytes, laterBytes)
     let isOver = false
     const onMessage = (event: StreamMessageEvent): void => {
       if (isOver) return
       try {
         sink.onBytes(event.data.byteLength)
-        if (event.data instanceof Uint8Array) reader.push(event.data)
-        else for (const chunk of event.data) reader.push(chunk)
+        for (const chunk of event.data instanceof Uint8Array ? [event.data] : event.data) {
+          reader.push(chunk)
+          if (isWholePlaintext(chunk)) openedMemory.giveBack(chunk)
+        }
       } catch (err) {
         this.abort(err instanceof Error ? err : new Error('Frame refused'))
       }
@@ -163,6 +164,17 @@ class StreamChannel implements Channel {
     this.#waiting = []
     for (const one of waiting) one.reject(this.#ended)
   }
+}
+
+/** Bytes of the header before every frame of yamux. */
+const MUXER_HEADER_BYTES = 12
+
+/**
+ * True when these bytes are all that came in one encrypted message, but for the muxer's header of this very frame: then
+ * no other stream has a part of the same buffer.
+ */
+function isWholePlaintext (chunk: Uint8Array): boolean {
+  return (chunk.byteOffset === 0 || chunk.byteOffset === MUXER_HEADER_BYTES) && openedMemory.isEnd(chunk)
 }
 
 interface WindowedStream {

@@ -1,4 +1,5 @@
 import { ModelswarmError } from '../errors.ts'
+import { payloadMemory } from '../memory.ts'
 import { decodeFrame } from './codec.ts'
 import { WIRE_LIMITS } from './limits.ts'
 import type { BlockMessage, Message } from './messages.ts'
@@ -22,8 +23,8 @@ export interface FrameSink {
 //                                  └── useless block ───► skipped ──over──► length
 
 const MAX_LENGTH_BYTES = 4
+const newPayload = (bytes: number): Uint8Array => payloadMemory.allocate(bytes)
 const NOTHING = new Uint8Array(0)
-const newBytes = (bytes: number): Uint8Array => new Uint8Array(bytes)
 
 /**
  * Cuts a stream of bytes into frames. Chunks may end anywhere. Payloads are copied once, into a buffer from `allocate`
@@ -46,7 +47,7 @@ export class FrameReader {
   #left = 0
 
   /** The first header (Hello or Attach) may have `firstHeaderBytes`, the later ones `laterHeaderBytes`. */
-  constructor (sink: FrameSink, firstHeaderBytes: number, laterHeaderBytes: number, allocate = newBytes) {
+  constructor (sink: FrameSink, firstHeaderBytes: number, laterHeaderBytes: number, allocate = newPayload) {
     this.#sink = sink
     this.#maxHeaderBytes = firstHeaderBytes
     this.#laterHeaderBytes = laterHeaderBytes
