@@ -178,6 +178,8 @@ export const CROWDED_CONNECTIONS = 900
 export const PARALLEL_DIALS_OF_ALL = 32
 /** Connections without a session are looked for this often. */
 export const IDLE_LOOK_MS = 5000
+/** Peers that are not connected are looked for in libp2p's store this often, and forgotten. */
+export const FORGET_PEERS_MS = 60_000
 /** A farewell reaches a refused peer in this time, before its connection goes. */
 export const FAREWELL_MS = 1000
 

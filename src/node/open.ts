@@ -1,6 +1,7 @@
 import { isModelswarmError } from '../errors.ts'
 import { FileReaders } from '../files/reader.ts'
 import { ConnectionGuard } from './connection-guard.ts'
+import { forgetPeers } from './forget-peers.ts'
 import { generateKey, peerIdOf, startLibp2p } from './libp2p.ts'
 import { hashWorkers } from './hash-workers.ts'
 import { Libp2pNetwork } from './network.ts'
@@ -85,6 +86,8 @@ async function ownLibp2p (
     key: identity.key, listen, announce, mdns, lastPort: identity.port, ...(gater !== undefined && { gater })
   })
   closers.push(async () => { await libp2p.stop() })
+  const stopForgetting = forgetPeers(libp2p, clock)
+  closers.push(async () => { stopForgetting() })
   const port = /\/tcp\/(\d+)/.exec(libp2p.getMultiaddrs()[0]?.toString() ?? '')?.[1]
   if (port !== undefined) await identity.savePort(Number(port))
   return libp2p

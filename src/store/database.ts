@@ -7,7 +7,7 @@ import { checkSpace } from '../files/disk-space.ts'
 import { makeFolders } from '../files/make-folders.ts'
 import { DATABASE_ROOM_BYTES } from '../machine-defaults.ts'
 import { checkDatabaseFile } from './database-file.ts'
-import { damaged, databaseError, readError } from './state-error.ts'
+import { databaseError, readError } from './state-error.ts'
 import type { Database, RootDatabase } from 'lmdb'
 
 /** Format of everything below the state folder. A higher number is another program's: refused and left alone. */
@@ -165,7 +165,9 @@ async function checkVersion (dir: string): Promise<void> {
       `Cannot use state folder ${dir}: it has version ${version}, this program knows ${STATE_VERSION}; update modelswarm or use another folder`,
       { path: dir, expected: STATE_VERSION, received: version })
   }
-  throw damaged(dir, `its version file says ${JSON.stringify(text.slice(0, 20))}`)
+  throw new ModelswarmError('ERR_STATE_DAMAGED',
+    `Cannot read the state in ${dir}: its version file says ${JSON.stringify(text.slice(0, 20))}; move the folder away`,
+    { path: dir })
 }
 
 /**

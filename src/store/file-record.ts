@@ -43,7 +43,7 @@ export function decodeFileRecord (stored: Uint8Array): FileRecord {
   const leaf = LEAVES[bytes[2] ?? LEAVES.length]
   if (bytes[0] !== FORMAT || bytes.byteLength < HEAD_BYTES || leaf === undefined) {
     throw new ModelswarmError('ERR_STATE_DAMAGED',
-      'Cannot read the index of files: a record is not as this program writes it; move the state folder away')
+      'Cannot read the index of files: a record is not as this program writes it; move "db" in the state folder away')
   }
   return {
     path: bytes.toString('utf8', HEAD_BYTES),

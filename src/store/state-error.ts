@@ -3,10 +3,12 @@ import { diskError } from '../files/disk-error.ts'
 import { freeSpace } from '../files/disk-space.ts'
 import { FULL_DISK_BYTES } from '../machine-defaults.ts'
 
+/** What is moved away when the database is damaged: this peer's keys lie beside it and stay, so links stay good. */
+export const DATABASE_ADVICE = 'move its folder "db" away, models stay where they are and can be published or pulled again'
+
 /** The error for a state folder that cannot be read; says what to do. */
 export function damaged (dir: string, seen: string, cause?: unknown): ModelswarmError {
-  return new ModelswarmError('ERR_STATE_DAMAGED',
-    `Cannot read the state in ${dir}: ${seen}; move the folder away, models stay where they are and can be published or pulled again`,
+  return new ModelswarmError('ERR_STATE_DAMAGED', `Cannot read the state in ${dir}: ${seen}; ${DATABASE_ADVICE}`,
     { path: dir, cause })
 }
 

@@ -77,5 +77,5 @@ export function storedIdentity ({ sizeBytes, mtimeNs, ctimeNs, inode }: FileIden
 /** The error for a stored value that is not as this program writes it. */
 export function unreadable (cause?: unknown): ModelswarmError {
   return new ModelswarmError('ERR_STATE_DAMAGED',
-    'Cannot read the state: a record is not as this program writes it; move the state folder away', { cause })
+    'Cannot read the state: a record is not as this program writes it; move "db" in the state folder away', { cause })
 }

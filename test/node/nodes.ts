@@ -64,15 +64,15 @@ export function someFiles (seed = 1, bytes = 3_000_000): Files {
 }
 
 /** Resolves when it is so; looks again after every few ms of real time, at most ten seconds. */
-export async function eventually (isSo: () => boolean, what: string): Promise<void> {
+export async function eventually (isSo: () => boolean | Promise<boolean>, what: string): Promise<void> {
   const endAt = performance.now() + 10_000
-  while (!isSo()) {
+  while (!await isSo()) {
     if (performance.now() > endAt) throw new Error(`It never came to be that ${what}`)
     await new Promise(resolve => { setTimeout(resolve, 5) })
   }
 }
 
-/** Resolves when no reader believes an open file to be unchanged without looking (RECHECK_MS in files/reader.ts). */
+/** Resolves when no reader believes an open file to be unchanged without looking (FILE_RECHECK_MS). */
 export async function forgotten (): Promise<void> {
   await new Promise(resolve => { setTimeout(resolve, 150) })
 }

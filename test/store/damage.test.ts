@@ -1,6 +1,7 @@
-import { open } from 'node:fs/promises'
+import { open, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { takeIdentity } from '../../src/store/identity.ts'
 import { openStore } from '../../src/store/open-store.ts'
 import { tempFolder } from '../files/temp-folder.ts'
 import { noise } from '../model/tree-fixtures.ts'
@@ -37,6 +38,20 @@ describe('a database with pages of nothing inside', () => {
       await file.write(new Uint8Array(PAGE_BYTES), 0, PAGE_BYTES, page * PAGE_BYTES)
     }
     await file.close()
-    await expect(lookUp(dir)).rejects.toMatchObject({ code: 'ERR_STATE_DAMAGED', blame: 'self' })
+    const refused = expect(lookUp(dir)).rejects
+    await refused.toMatchObject({ code: 'ERR_STATE_DAMAGED', blame: 'self' })
+    await refused.toThrow('move its folder "db" away')
+  })
+  it('is made anew where it was moved away, with the same key', async () => {
+    const dir = await tempFolder()
+    const parts = { generateKey: async () => noise(2, 32), peerIdOf: (key: Uint8Array) => Buffer.from(key).toString('hex') }
+    await (await openStore(dir)).close()
+    const first = await takeIdentity(dir, parts)
+    await first.release()
+    await rename(join(dir, 'db'), join(dir, 'db-damaged'))
+    expect(await lookUp(dir)).toBe(0)
+    const second = await takeIdentity(dir, { ...parts, generateKey: async () => noise(3, 32) })
+    await second.release()
+    expect(second.peerId).toBe(first.peerId)
   })
 })

@@ -84,6 +84,26 @@ describe('openStore', () => {
     await expect(openStore(other)).rejects.toMatchObject({ code: 'ERR_STATE_DAMAGED' })
   })
 
+  it('opens what was flushed before a power cut, whatever is left of what was not', async () => {
+    const dir = await filled()
+    const file = join(dir, 'db/data.mdb')
+    const bytes = await readFile(file)
+    const pageBytes = bytes.readUInt32LE(48)
+    const [older = 0, newer = 0] = bytes.readBigUInt64LE(152) < bytes.readBigUInt64LE(pageBytes + 152)
+      ? [0, pageBytes]
+      : [pageBytes, 0]
+    // A transaction more, of another boot and not flushed: of its pages nothing reached the disk.
+    bytes.copyWithin(older + 24, newer + 24, newer + 168)
+    bytes.writeUInt16LE(bytes.readUInt16LE(newer + 52) | 0x1000, older + 52)
+    bytes.writeBigUInt64LE(BigInt(bytes.byteLength / pageBytes + 5), older + 136)
+    bytes.writeBigUInt64LE(bytes.readBigUInt64LE(newer + 152) + 1n, older + 152)
+    bytes.writeBigInt64LE(1n, older + 160)
+    await writeFile(file, bytes)
+    const store = await openStore(dir)
+    expect(store.places.indexedFile('/m/a', identity)).toBeDefined()
+    await store.close()
+  })
+
   it('opens a database that was just made, emptied by hand, or written to a lot', async () => {
     const dir = await filled()
     for (let i = 0; i < 5; i++) {
