@@ -65,6 +65,18 @@ describe('reception', () => {
     expect([a.swarm.sessions.get('b')?.isWritable, b.swarm.sessions.get('a')?.isOutbound]).toEqual([true, true])
   })
 
+  it('opens the data stream while Hello is being answered, and resets it when there is no session', async () => {
+    const { clock, node, model } = await world()
+    for (const isKnown of [true, false]) {
+      const { puppet, data } = puppetFor(node('b'))
+      await pass(clock, 20)
+      expect([typesOf(puppet), data.length]).toEqual([['hello'], 1])
+      puppet.send(isKnown ? await hello(model, 'puppet', 'b') : { type: 'bye', reason: ByeReason.unknownRoot })
+      await pass(clock, 20)
+      expect(data.map(one => [typesOf(one), one.ends.length])).toEqual([isKnown ? [['attach'], 0] : [[], 1]])
+    }
+  })
+
   it.each([['a', 'b'], ['b', 'a']])('keeps the session that the smaller id opened when both open at once (%s first)', async (first, second) => {
     const { clock, node } = await world()
     const nodes = new Map([['a', node('a').serve()], ['b', node('b').serve()]])
