@@ -47,7 +47,7 @@ async function putShard (entries: readonly HashedLink[], level: number, parts: N
     fanout: BigInt(FAN_OUT),
     hashType: MURMUR3_X64_64
   })
-  return await putNode(data, links, parts)
+  return await putNode(data.marshal(), links, parts)
 }
 
 /** The slots in use as a big-endian number, without leading zero bytes. */

@@ -4,6 +4,7 @@ import { CID } from 'multiformats/cid'
 import * as Digest from 'multiformats/hashes/digest'
 import { DAG_PB_CODEC, SHA2_256 } from './block-id.ts'
 import { varintBytes } from './leaf.ts'
+import { fileData } from './unixfs-file.ts'
 import type { Hash } from './block-id.ts'
 
 /** What a tree node links to: a block or another node. */
@@ -30,26 +31,27 @@ export interface NodeParts {
 
 /** A UnixFS File node above blocks or other file nodes. */
 export async function putFileNode (links: readonly TreeLink[], parts: NodeParts): Promise<TreeLink> {
-  const data = new UnixFS({ type: 'file', blockSizes: links.map(link => BigInt(link.fileBytes)) })
-  return await putNode(data, links.map(link => ({ ...link, name: '' })), parts)
+  const sizes = links.map(link => link.fileBytes)
+  const node = await putNode(fileData(sizes), links.map(link => ({ ...link, name: '' })), parts)
+  return { ...node, fileBytes: sizes.reduce((sum, size) => sum + size, 0) }
 }
 
 /** A UnixFS Directory node; links in byte order of their names. */
 export async function putFolderNode (links: readonly FolderLink[], parts: NodeParts): Promise<TreeLink> {
-  return await putNode(new UnixFS({ type: 'directory' }), links, parts)
+  return await putNode(new UnixFS({ type: 'directory' }).marshal(), links, parts)
 }
 
-/** Encodes, hashes and hands out any UnixFS node over links that are already in order. */
-export async function putNode (data: UnixFS, links: readonly FolderLink[], parts: NodeParts): Promise<TreeLink> {
+/** Encodes, hashes and hands out a node over links that are already in order, from its UnixFS Data; of a folder. */
+export async function putNode (data: Uint8Array, links: readonly FolderLink[], parts: NodeParts): Promise<TreeLink> {
   const bytes = encode({
-    Data: data.marshal(),
+    Data: data,
     Links: links.map(link => ({ Hash: link.cid, Name: link.name, Tsize: link.treeBytes }))
   })
   const cid = CID.createV1(DAG_PB_CODEC, Digest.create(SHA2_256, await parts.hash(bytes)))
   const below = links.reduce((sum, link) => sum + link.treeBytes, 0)
   const treeBytes = bytes.byteLength + below
   await parts.onNode(cid, bytes)
-  return { cid, fileBytes: Number(data.fileSize()), treeBytes }
+  return { cid, fileBytes: 0, treeBytes }
 }
 
 /** Bytes that one link takes in its node (dag-pb spec: PBLink with Hash, Name, Tsize). */
