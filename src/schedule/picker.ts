@@ -1,7 +1,5 @@
+import { PICK_SAMPLE } from '../defaults.ts'
 import type { Bitfield } from '../model/bitfield.ts'
-
-/** Candidates looked at for each block picked: enough that the rarest of them is among the rarest of all. */
-const SAMPLE = 32
 
 /**
  * Picks blocks that a source holds and that are missing: rarest first, ties at random (SWARM-POLICY.md section 2.7).
@@ -25,7 +23,7 @@ export function pick (options: {
   const { holdings, missing, rarity, sizeOf, random, skip } = options
   const words = missing.words.length
   if (words === 0 || options.most <= 0) return { blocks: [], seen: 0 }
-  const wanted = Math.max(SAMPLE, options.most * 2)
+  const wanted = Math.max(PICK_SAMPLE, options.most * 2)
   const candidates: Array<{ block: number, rank: number }> = []
   const start = Math.floor(random() * words)
   for (let i = 0; i < words && candidates.length < wanted; i++) {

@@ -1,4 +1,6 @@
-import { ENDGAME_AFTER_MS, PLENTY_BLOCKS, SILENT_SOURCE_MS, SPARE_GRACE_MS, SPARE_STEP_MS } from '../defaults.ts'
+import {
+  BLOCKS_PER_PLAN, ENDGAME_AFTER_MS, MAX_SILENT_PAUSE_MS, PLENTY_BLOCKS, SILENT_SOURCE_MS, SPARE_GRACE_MS, SPARE_STEP_MS
+} from '../defaults.ts'
 import { Mode } from '../wire/protocol.ts'
 import { pick } from './picker.ts'
 import type { Availability } from './availability.ts'
@@ -24,9 +26,6 @@ export interface PlanParts {
   maxBlockBytes: number
   random: () => number
 }
-
-const MAX_PAUSE_MS = 60_000
-const BLOCKS_PER_PLAN = 64
 
 /** Decides what is asked of whom next, from the ledger and the availability, and writes it into the ledger. Pure. */
 export class Plan {
@@ -175,7 +174,7 @@ export class Plan {
       for (const block of waiting) this.#ledger.release(source, block)
       this.#actions.push({ type: 'cancel', sourceId: source.id, blocks: waiting })
       source.meter.onFailed()
-      source.pausedUntil = now + Math.min(SILENT_SOURCE_MS * 2 ** source.silences++, MAX_PAUSE_MS)
+      source.pausedUntil = now + Math.min(SILENT_SOURCE_MS * 2 ** source.silences++, MAX_SILENT_PAUSE_MS)
       source.isDirty = true
       this.#wake(source.pausedUntil)
     }

@@ -1,12 +1,7 @@
 import {
-  CREDIT_LATENCY_MS, CREDIT_QUEUE_MS, FIRST_CREDIT_BYTES, FIRST_GRANT_BYTES, LIFE_BYTES, MAX_CREDIT_BYTES,
-  MOST_SILENT_MS, SILENT_SOURCE_MS
+  CREDIT_LATENCY_MS, CREDIT_QUEUE_MS, FIRST_CREDIT_BYTES, FIRST_GRANT_BYTES, FIRST_RTT_MS, LIFE_BYTES, MAX_CREDIT_BYTES,
+  MOST_SILENT_MS, PROMPT_MS, RATE_SAMPLE_MS, SILENT_SOURCE_MS
 } from '../defaults.ts'
-
-const SAMPLE_MS = 100
-/** Beyond two round trips: what a source may take to read a block from its disk, and we to see that it came. */
-const PROMPT_MS = 20
-const FIRST_RTT_MS = 50
 
 /**
  * Measures one source and derives its credit: how many bytes may be asked of it and not yet be here.
@@ -100,7 +95,7 @@ export class SourceMeter {
     }
     this.#sampleBytes += bytes
     const elapsed = now - this.#sampleStart
-    if (elapsed < SAMPLE_MS) return
+    if (elapsed < RATE_SAMPLE_MS) return
     const sample = this.#sampleBytes / elapsed
     // Up fast, down slowly: a dip is often another stream's turn, and credit that is too small caps the rate itself.
     const weight = sample > this.#rateBytesPerMs ? 0.7 : 0.2

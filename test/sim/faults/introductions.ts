@@ -1,9 +1,8 @@
+import { SECOND_DIALLER_MS } from '../../../src/defaults.ts'
+import { dialsFirst } from '../../../src/swarm/discovery.ts'
 import type { PeerProcess } from './peer.ts'
 import type { Search } from '../../../src/swarm/search.ts'
 import type { Session } from '../../../src/swarm/session.ts'
-
-/** Of two peers that are told of each other the one with the larger id waits so long, as in swarm/discovery.ts. */
-const SECOND_DIALLER_MS = 3000
 
 /** What stands for peer exchange: newcomers hear of a swarm's members and they of them; a record is a peer's name. */
 export class Introductions {
@@ -29,7 +28,7 @@ export class Introductions {
     for (const record of records) {
       const peerId = Buffer.from(record).toString()
       if (!this.#isPeer(peerId)) return session.fail('Peer sent a peer record that is not valid')
-      const waitMs = this.#us.id < peerId ? 0 : SECOND_DIALLER_MS
+      const waitMs = dialsFirst(this.#us.id, peerId) ? 0 : SECOND_DIALLER_MS
       if (this.#us.machine.role === 'puller') this.#search.add({ peerId, addrs: [peerId], isHint: false, waitMs })
     }
   }
