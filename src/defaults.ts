@@ -109,6 +109,8 @@ export const SPARE_GRACE_MS = 1500
 export const SPARE_STEP_MS = 1000
 /** In the endgame, a request unanswered for RTT + this may be asked of a second holder. */
 export const ENDGAME_AFTER_MS = 100
+/** The longest pause before a source that was silent, or gave what is of no use, is asked again. */
+export const MAX_PAUSE_MS = 60_000
 
 // --- swarm ---
 

@@ -1,4 +1,6 @@
-import { ENDGAME_AFTER_MS, PLENTY_BLOCKS, SILENT_SOURCE_MS, SPARE_GRACE_MS, SPARE_STEP_MS } from '../defaults.ts'
+import {
+  ENDGAME_AFTER_MS, MAX_PAUSE_MS, PLENTY_BLOCKS, SILENT_SOURCE_MS, SPARE_GRACE_MS, SPARE_STEP_MS
+} from '../defaults.ts'
 import { Mode } from '../wire/protocol.ts'
 import { pick } from './picker.ts'
 import type { Availability } from './availability.ts'
@@ -25,7 +27,6 @@ export interface PlanParts {
   random: () => number
 }
 
-const MAX_PAUSE_MS = 60_000
 const BLOCKS_PER_PLAN = 64
 
 /** Decides what is asked of whom next, from the ledger and the availability, and writes it into the ledger. Pure. */
@@ -212,7 +213,7 @@ export class Plan {
     let best: SchedulerSource | undefined
     for (const source of this.#ledger.sources.values()) {
       if (source.id === notId || source.pausedUntil > now || source.mode === Mode.closed) continue
-      if (source.mode === Mode.choosing && source.isShelved) continue
+      if (source.mode === Mode.choosing && (source.isShelved || source.uselessUntil > now)) continue
       // A rest of a grant that is too small for the block leaves a publisher idle.
       const leastBusy = source.mode === Mode.choosing ? this.#sizeOf(block) : 1
       if (source.asked.size > 0 || source.outstandingBytes >= leastBusy) continue
