@@ -109,8 +109,8 @@ export const SPARE_GRACE_MS = 1500
 export const SPARE_STEP_MS = 1000
 /** In the endgame, a request unanswered for RTT + this may be asked of a second holder. */
 export const ENDGAME_AFTER_MS = 100
-/** A silent source is left alone for 5 s, doubling to this. */
-export const MAX_SILENT_PAUSE_MS = 60_000
+/** The longest pause before a source that was silent, or gave what is of no use, is asked again. */
+export const MAX_PAUSE_MS = 60_000
 /** Blocks asked of one source at a time: others have their turn. */
 export const BLOCKS_PER_PLAN = 64
 /** Candidates looked at for each block picked: enough that the rarest of them is among the rarest of all. */

@@ -123,10 +123,12 @@ export class Ledger {
     source.wantUsed += size
     const isOfUse = this.states.missing.has(block) || (!source.isShelved && this.#waitsForOne(block))
     if (isTooMuch || !isOfUse) {
+      source.onUseless(now)
       source.isDirty = true
       this.#free(size)
       return 'granted'
     }
+    source.useless = 0
     source.asked.add(block)
     source.askedBytes += size
     this.states.ask(block, source.id, now)

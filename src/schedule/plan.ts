@@ -1,5 +1,5 @@
 import {
-  BLOCKS_PER_PLAN, ENDGAME_AFTER_MS, MAX_SILENT_PAUSE_MS, PLENTY_BLOCKS, SILENT_SOURCE_MS, SPARE_GRACE_MS, SPARE_STEP_MS
+  BLOCKS_PER_PLAN, ENDGAME_AFTER_MS, MAX_PAUSE_MS, PLENTY_BLOCKS, SILENT_SOURCE_MS, SPARE_GRACE_MS, SPARE_STEP_MS
 } from '../defaults.ts'
 import { Mode } from '../wire/protocol.ts'
 import { pick } from './picker.ts'
@@ -174,7 +174,7 @@ export class Plan {
       for (const block of waiting) this.#ledger.release(source, block)
       this.#actions.push({ type: 'cancel', sourceId: source.id, blocks: waiting })
       source.meter.onFailed()
-      source.pausedUntil = now + Math.min(SILENT_SOURCE_MS * 2 ** source.silences++, MAX_SILENT_PAUSE_MS)
+      source.pausedUntil = now + Math.min(SILENT_SOURCE_MS * 2 ** source.silences++, MAX_PAUSE_MS)
       source.isDirty = true
       this.#wake(source.pausedUntil)
     }
@@ -211,7 +211,7 @@ export class Plan {
     let best: SchedulerSource | undefined
     for (const source of this.#ledger.sources.values()) {
       if (source.id === notId || source.pausedUntil > now || source.mode === Mode.closed) continue
-      if (source.mode === Mode.choosing && source.isShelved) continue
+      if (source.mode === Mode.choosing && (source.isShelved || source.uselessUntil > now)) continue
       // A rest of a grant that is too small for the block leaves a publisher idle.
       const leastBusy = source.mode === Mode.choosing ? this.#sizeOf(block) : 1
       if (source.asked.size > 0 || source.outstandingBytes >= leastBusy) continue

@@ -1,4 +1,4 @@
-import { LAGGARD_CREDIT_BLOCKS } from '../defaults.ts'
+import { ENDGAME_AFTER_MS, LAGGARD_CREDIT_BLOCKS, MAX_PAUSE_MS } from '../defaults.ts'
 import { Mode } from '../wire/protocol.ts'
 import { SourceMeter } from './source-meter.ts'
 import type { Bitfield } from '../model/bitfield.ts'
@@ -31,6 +31,10 @@ export class SchedulerSource {
   silences = 0
   /** Blocks that it would not give since it last gave one. */
   refusals = 0
+  /** Blocks of its choice that were of no use since it last chose one that was. */
+  useless = 0
+  /** Not asked in the endgame before this time. */
+  uselessUntil = 0
   /** Something changed that may let us ask it for more. */
   isDirty = true
   /** When a block that it refused may be asked for again, if one was passed over for that. */
@@ -45,6 +49,11 @@ export class SchedulerSource {
   /** Bytes asked of it and not yet stored: what I3 bounds by its credit. */
   get outstandingBytes (): number {
     return this.askedBytes + (this.isShelved ? 0 : Math.max(0, this.wantGranted - this.wantUsed))
+  }
+
+  /** It chose what we have. That may cross with what we said; who does it again and again only fills our line. */
+  onUseless (now: number): void {
+    this.uselessUntil = now + Math.min(ENDGAME_AFTER_MS * 2 ** this.useless++, MAX_PAUSE_MS)
   }
 
   /**

@@ -398,6 +398,24 @@ describe('scheduler with a choosing publisher', () => {
     expect(one.outstandingBytes).toBe(0)
   })
 
+  it('grants ever more seldom in the endgame when a publisher gives what is here already', () => {
+    const one = scheduler(2, { held: some(2, [1]) })
+    one.addSource('slow', all(2), Mode.open)
+    one.plan(0)
+    expect(one.onArriving('slow', 0, 0)).toBe('wanted')
+    one.addSource('liar', all(2), Mode.choosing)
+    let grants = 0
+    for (let now = 0; now < 60_000; now += 10) {
+      if (now % 1000 === 0) one.onBytes('slow', 4 * KIB, now)
+      if (wantOf(one.plan(now)) === undefined) continue
+      grants++
+      expect(one.onArriving('liar', 1, now)).toBe('granted')
+    }
+    expect(grants).toBeGreaterThan(1)
+    expect(grants).toBeLessThan(12)
+    expect(one.outstandingBytes).toBe(SIZE)
+  })
+
   it('takes a source that sends other blocks than it was asked for to be silent', () => {
     const one = scheduler(4)
     one.addSource('liar', some(4, [0, 1]), Mode.open)
