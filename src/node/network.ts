@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { PeerRecord, RecordEnvelope } from '@libp2p/peer-record'
 import { multiaddr } from '@multiformats/multiaddr'
@@ -18,11 +19,15 @@ export class Libp2pNetwork implements Network {
   readonly #libp2p: Libp2p
   readonly #clock: Clock
   readonly #signal: AbortSignal
+  /** Settles when the first stream that we opened on a connection is there, or is not to be had. */
+  readonly #firstStreams = new WeakMap<Connection, Promise<unknown>>()
 
   constructor (libp2p: Libp2p, { clock, signal }: { clock: Clock, signal: AbortSignal }) {
     this.#libp2p = libp2p
     this.#clock = clock
     this.#signal = signal
+    // Every dial and stream under way listens to it.
+    setMaxListeners(0, signal)
   }
 
   get ourId (): string {
@@ -81,7 +86,14 @@ export class Libp2pNetwork implements Network {
     })
     const signal = AbortSignal.any([this.#signal, timeout.signal])
     try {
-      return await connection.newStream(protocol, { signal, maxOutboundStreams: WIRE_LIMITS.streamsPerConnection })
+      // libp2p ends a connection on which more than ten streams begin before the other side is ready: many models that
+      // are pulled at once from one peer wait for the first of their streams.
+      const first = this.#firstStreams.get(connection)
+      if (first !== undefined) await first
+      signal.throwIfAborted()
+      const opening = connection.newStream(protocol, { signal, maxOutboundStreams: WIRE_LIMITS.streamsPerConnection })
+      if (!this.#firstStreams.has(connection)) this.#firstStreams.set(connection, opening.catch(() => {}))
+      return await opening
     } catch (err) {
       if (timeout.signal.aborted) connection.abort(err instanceof Error ? err : new Error('No stream could be opened'))
       if (err instanceof Error && err.name === 'UnsupportedProtocolError') {
