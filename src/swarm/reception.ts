@@ -111,6 +111,7 @@ export class Reception {
       throw err
     } finally {
       opening.delete(peerId)
+      if (opening.size === 0) this.#opening.delete(swarm)
       early?.then(data => { data.abort(NO_SESSION) }).catch(() => { /* there is none to end */ })
     }
   }
