@@ -111,6 +111,8 @@ export const SPARE_STEP_MS = 1000
 export const ENDGAME_AFTER_MS = 100
 /** The longest pause before a source that was silent, or gave what is of no use, is asked again. */
 export const MAX_PAUSE_MS = 60_000
+/** Blocks that a publisher may choose in vain one after the other (news cross on their way) before it is paused. */
+export const USELESS_IN_A_ROW = 3
 /** Blocks asked of one source at a time: others have their turn. */
 export const BLOCKS_PER_PLAN = 64
 /** Candidates looked at for each block picked: enough that the rarest of them is among the rarest of all. */
@@ -125,8 +127,7 @@ export const PROMPT_MS = 20
 
 /**
  * Announcements of new blocks are collected for so long: a few ms for every peer that is told, so that the messages a
- * node
- * sends do not grow with the square of the swarm. At 10 ms haves are 20 of 24 messages a block among 16 peers, at 50 ms
+ * node sends do not grow with the square of the swarm. At 10 ms haves are 20 of 24 messages a block among 16 peers, at 50 ms
  * 7 of 9; simulated, the last finisher moves by less than 0.01 of the bound.
  */
 export const HAVE_BATCH_MS_PER_PEER = 3

@@ -1,8 +1,10 @@
 import {
-  BLOCKS_PER_PLAN, ENDGAME_AFTER_MS, MAX_PAUSE_MS, PLENTY_BLOCKS, SILENT_SOURCE_MS, SPARE_GRACE_MS, SPARE_STEP_MS
+  BLOCKS_PER_PLAN, ENDGAME_AFTER_MS, MAX_PAUSE_MS, PLENTY_BLOCKS, SILENT_SOURCE_MS, SPARE_GRACE_MS, SPARE_STEP_MS,
+  USELESS_IN_A_ROW
 } from '../defaults.ts'
 import { Mode } from '../wire/protocol.ts'
 import { pick } from './picker.ts'
+import { rivalOf } from './rival.ts'
 import type { Availability } from './availability.ts'
 import type { Ledger } from './ledger.ts'
 import type { SchedulerSource } from './scheduler-source.ts'
@@ -111,6 +113,12 @@ export class Plan {
   #grant (source: SchedulerSource, now: number): void {
     source.isDirty = false
     const credit = source.meter.creditBytes(this.#maxBlockBytes, true)
+    if (source.useless > USELESS_IN_A_ROW && source.uselessUntil > now) {
+      source.lookAgainAt = source.uselessUntil
+      this.#wake(source.uselessUntil)
+      return
+    }
+    source.lookAgainAt = Infinity
     const open = source.wantGranted - source.wantUsed
     const { missingBytes } = this.#ledger.states
     const largest = Math.min(this.#maxBlockBytes, missingBytes)
@@ -123,9 +131,7 @@ export class Plan {
     const isFree = source.asked.size === 0 && roomBytes >= largest - open
     const least = isFree ? largest - open : 0
     if (least <= 0 && (room <= 0 || room < step)) return
-    this.#ledger.grant(source, Math.ceil(Math.max(room, least)), now)
-    this.#actions.push({ type: 'want', sourceId: source.id, upTo: source.wantGranted })
-    this.#wake(source.meter.silentAt)
+    this.#want(source, Math.ceil(Math.max(room, least)), now)
   }
 
   /** Rule 3. */
@@ -192,33 +198,23 @@ export class Plan {
         continue
       }
       // The second request counts as much as the first one (I3).
-      const hasRoom = this.#ledger.roomBytes > 0
-      const rival = hasRoom ? this.#idleHolder(flight.block, first.sourceId, now) : undefined
+      const { block } = flight
+      const bytes = this.#sizeOf(block)
+      const holders = this.#ledger.roomBytes > 0 ? this.#ledger.sources.values() : []
+      const rival = rivalOf(holders, {
+        block, bytes, notId: first.sourceId, now, isRefused: source => this.#isRefused(source, block, now)
+      })
       if (rival === undefined) this.#wake(now + ENDGAME_AFTER_MS)
-      else if (rival.mode === Mode.choosing) this.#grantFor(rival, flight.block, now)
-      else this.#ask(rival, [flight.block], now)
+      // It gives what we lack of its pool: with nothing else missing, this block.
+      else if (rival.mode === Mode.choosing) this.#want(rival, bytes - rival.outstandingBytes, now)
+      else this.#ask(rival, [block], now)
     }
   }
 
-  /** A choosing publisher gives what we lack of its pool: with nothing else missing, this block. */
-  #grantFor (source: SchedulerSource, block: number, now: number): void {
-    this.#ledger.grant(source, this.#sizeOf(block) - source.outstandingBytes, now)
+  #want (source: SchedulerSource, bytes: number, now: number): void {
+    this.#ledger.grant(source, bytes, now)
     this.#actions.push({ type: 'want', sourceId: source.id, upTo: source.wantGranted })
     this.#wake(source.meter.silentAt)
-  }
-
-  #idleHolder (block: number, notId: string, now: number): SchedulerSource | undefined {
-    let best: SchedulerSource | undefined
-    for (const source of this.#ledger.sources.values()) {
-      if (source.id === notId || source.pausedUntil > now || source.mode === Mode.closed) continue
-      if (source.mode === Mode.choosing && (source.isShelved || source.uselessUntil > now)) continue
-      // A rest of a grant that is too small for the block leaves a publisher idle.
-      const leastBusy = source.mode === Mode.choosing ? this.#sizeOf(block) : 1
-      if (source.asked.size > 0 || source.outstandingBytes >= leastBusy) continue
-      if (!source.holdings.has(block) || this.#isRefused(source, block, now)) continue
-      if (best === undefined || isBetter(source, best)) best = source
-    }
-    return best
   }
 
   #ask (source: SchedulerSource, blocks: readonly number[], now: number): void {
@@ -242,9 +238,4 @@ export class Plan {
   #wake (at: number): void {
     if (this.#wakeAt === undefined || at < this.#wakeAt) this.#wakeAt = at
   }
-}
-
-/** A peer before a spare publisher, however fast that is: its bytes are copies. Among equals the faster one. */
-function isBetter (a: SchedulerSource, b: SchedulerSource): boolean {
-  return a.mode === b.mode ? a.meter.rateBytesPerSec > b.meter.rateBytesPerSec : a.mode < b.mode
 }

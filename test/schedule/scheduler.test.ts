@@ -416,6 +416,20 @@ describe('scheduler with a choosing publisher', () => {
     expect(one.outstandingBytes).toBe(SIZE)
   })
 
+  it('grants ever more seldom to who chooses what is here already, while blocks are missing', () => {
+    const one = scheduler(100)
+    one.addSource('p', all(100), Mode.choosing)
+    one.plan(0)
+    deliver(one, 'p', 0, 1)
+    let useless = 0
+    for (let now = 10; now < 60_000; now += 10) {
+      while (one.onArriving('p', 0, now) === 'granted') useless++
+      one.plan(now)
+    }
+    expect(useless).toBeLessThan(30)
+    expect(one.outstandingBytes).toBeLessThanOrEqual(FIRST_GRANT)
+  })
+
   it('takes a source that sends other blocks than it was asked for to be silent', () => {
     const one = scheduler(4)
     one.addSource('liar', some(4, [0, 1]), Mode.open)

@@ -1,0 +1,36 @@
+import { Mode } from '../wire/protocol.ts'
+import type { SchedulerSource } from './scheduler-source.ts'
+
+export interface RivalParts {
+  block: number
+  bytes: number
+  /** The source that the block was asked of and that has not delivered it. */
+  notId: string
+  now: number
+  isRefused: (source: SchedulerSource) => boolean
+}
+
+/** In the endgame: the source to ask second for a block, one from which nothing else is on its way. Pure. */
+export function rivalOf (sources: Iterable<SchedulerSource>, parts: RivalParts): SchedulerSource | undefined {
+  let best: SchedulerSource | undefined
+  for (const source of sources) {
+    if (source.id === parts.notId || !source.holdings.has(parts.block) || !isIdle(source, parts)) continue
+    if (!parts.isRefused(source) && (best === undefined || isBetter(source, best))) best = source
+  }
+  return best
+}
+
+function isIdle (source: SchedulerSource, { bytes, now }: RivalParts): boolean {
+  if (source.mode === Mode.closed || source.pausedUntil > now || source.asked.size > 0) return false
+  if (source.mode !== Mode.choosing) return source.outstandingBytes === 0
+  // A rest of a grant that is too small for the block leaves a publisher idle.
+  return !source.isShelved && source.uselessUntil <= now && source.outstandingBytes < bytes
+}
+
+/**
+ * A peer before a publisher that chooses, and that before a spare one, however fast they are: a peer's bytes are no
+ * copies, and what is in the pool has to leave it anyway. Among equals the faster one.
+ */
+function isBetter (a: SchedulerSource, b: SchedulerSource): boolean {
+  return a.mode === b.mode ? a.meter.rateBytesPerSec > b.meter.rateBytesPerSec : a.mode < b.mode
+}
