@@ -127,8 +127,8 @@ export const PROMPT_MS = 20
 
 /**
  * Announcements of new blocks are collected for so long: a few ms for every peer that is told, so that the messages a
- * node sends do not grow with the square of the swarm. At 10 ms haves are 20 of 24 messages a block among 16 peers, at 50 ms
- * 7 of 9; simulated, the last finisher moves by less than 0.01 of the bound.
+ * node sends do not grow with the square of the swarm. At 10 ms haves are 20 of 24 messages a block among 16 peers, at
+ * 50 ms 7 of 9; simulated, the last finisher moves by less than 0.01 of the bound.
  */
 export const HAVE_BATCH_MS_PER_PEER = 3
 export const HAVE_BATCH_LEAST_MS = 10

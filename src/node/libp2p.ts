@@ -11,7 +11,7 @@ import { keepFreedMemory } from '../memory.ts'
 import { scopeOf } from '../swarm/address-scope.ts'
 import { WIRE_LIMITS } from '../wire/limits.ts'
 import { checkAddr } from './addresses.ts'
-import { corkedTcp } from './corked-tcp.ts'
+import { leanTcp } from './lean-tcp.ts'
 import { leanNoise } from './lean-noise.ts'
 import type { ConnectionGater, Libp2p } from '@libp2p/interface'
 
@@ -68,7 +68,7 @@ async function start (options: Libp2pOptions, listen: readonly string[]): Promis
   const node = await createLibp2p({
     privateKey: privateKeyFromProtobuf(options.key),
     addresses: { listen: [...listen], appendAnnounce: [...options.announce] },
-    transports: [corkedTcp()],
+    transports: [leanTcp()],
     connectionEncrypters: [leanNoise()],
     streamMuxers: [yamux({ maxInboundStreams: muxedStreams, maxOutboundStreams: muxedStreams })],
     services: { identify: identify() },

@@ -16,8 +16,10 @@ import type { BlockMessage, RejectMessage, RequestMessage } from '../wire/messag
 import type { CID } from 'multiformats/cid'
 
 /**
- * The peers that exchange one root, as this node sees them: its sessions, what it serves them, and while a pull runs
- * what it asks of them. Knows no libp2p: sessions come in ready (reception.ts), time and disk are ports.
+ * The peers that exchange one root, as this node sees them: its sessions, what it serves them (Content), and while a
+ * pull runs what it asks of them (Downloader). Decides nothing itself: it is where these three hear of each other, a
+ * method for each word, which is why it is long. Knows no libp2p: sessions come in ready (reception.ts), time and disk
+ * are ports.
  */
 export class Swarm implements SessionHost {
   readonly root: CID

@@ -6,7 +6,7 @@ import { createLibp2p } from 'libp2p'
 import { afterEach, expect, it } from 'vitest'
 import type { OwnedMemory } from '../../src/memory.ts'
 import { readMemory } from '../../src/memory.ts'
-import { corkedTcp } from '../../src/node/corked-tcp.ts'
+import { leanTcp } from '../../src/node/lean-tcp.ts'
 import { leanNoise } from '../../src/node/lean-noise.ts'
 import type { Libp2p, Stream } from '@libp2p/interface'
 
@@ -19,7 +19,7 @@ afterEach(async () => { await Promise.all(open.splice(0).map(async node => { awa
 async function start (isOurs: boolean): Promise<Libp2p> {
   const node = await createLibp2p({
     addresses: { listen: ['/ip4/127.0.0.1/tcp/0'] },
-    transports: [isOurs ? corkedTcp() : tcp()],
+    transports: [isOurs ? leanTcp() : tcp()],
     connectionEncrypters: [isOurs ? leanNoise() : noise()],
     streamMuxers: [yamux()],
     connectionMonitor: { enabled: false }

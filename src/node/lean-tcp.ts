@@ -7,12 +7,13 @@ import type { TCPComponents } from '@libp2p/tcp'
 import type { Uint8ArrayList } from 'uint8arraylist'
 
 /**
- * The TCP transport of libp2p, with its writes gathered. @libp2p/tcp 11 writes every chunk of a message by a call of
- * its own, and Noise makes of one message a length, some ciphertext and a tag: four system calls and TCP segments where
- * one does. Corking the socket until the end of the tick makes one `writev` of them, together with whatever else is
- * sent meanwhile. Touches nothing when a connection is not what we know it to be.
+ * The TCP transport of libp2p, with its writes gathered, and what we dial read into one buffer (socket-intake.ts).
+ * @libp2p/tcp 11 writes every chunk of a message by a call of its own, and Noise makes of one message a length, some
+ * ciphertext and a tag: four system calls and TCP segments where one does. Corking the socket until the end of the
+ * tick makes one `writev` of them, together with whatever else is sent meanwhile. Touches nothing when a connection is
+ * not what we know it to be.
  */
-export function corkedTcp (): (components: TCPComponents) => Transport {
+export function leanTcp (): (components: TCPComponents) => Transport {
   const create = tcp()
   let isKnown = true
   return components => {
