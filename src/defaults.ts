@@ -219,6 +219,10 @@ export const LEAST_UPLOAD_WINDOW_BYTES = 768 * KIB
 export const MAX_UPLOAD_WINDOW_BYTES = 256 * MIB
 /** How far the window moves in a round towards what the receipts say: half the way is quick and does not swing. */
 export const UPLOAD_WINDOW_GAIN = 0.5
+/** A round in which less came back than in the best one takes that rate down by this much of the difference. */
+export const RECEIPT_RATE_DECAY = 0.125
+/** Of the window, what peers may take together that have had no time yet to say that anything came. */
+export const NEWCOMERS_SHARE = 0.75
 /** Of the peers of a round, from the one with the least delay, the one whose delay stands for our up-link. */
 export const UPLOAD_DELAY_QUANTILE = 0.25
 /** A block whose receiver says nothing for so long, or so many times the last wait, has arrived or is lost. */

@@ -1,4 +1,5 @@
 import { BASE_DELAY_MS } from '../defaults.ts'
+import { LeastLately } from './least-lately.ts'
 
 /**
  * How long blocks from one peer queue on their way to us: what their transit takes beyond the least of the last minute
@@ -8,10 +9,8 @@ import { BASE_DELAY_MS } from '../defaults.ts'
  */
 export class PathDelay {
   #firstMs: number | undefined
-  /** The least transit in this period and in the one before, relative to the first. */
-  #leastMs = Infinity
-  #leastBeforeMs = Infinity
-  #periodEndsAt = -Infinity
+  /** Relative to the first. */
+  readonly #least = new LeastLately(BASE_DELAY_MS)
   #sumMs = 0
   #blocks = 0
 
@@ -20,13 +19,8 @@ export class PathDelay {
     const transitMs = (Math.round(now) - sentMs) | 0
     this.#firstMs ??= transitMs
     const relativeMs = (transitMs - this.#firstMs) | 0
-    if (now >= this.#periodEndsAt) {
-      this.#leastBeforeMs = this.#leastMs
-      this.#leastMs = Infinity
-      this.#periodEndsAt = now + BASE_DELAY_MS
-    }
-    this.#leastMs = Math.min(this.#leastMs, relativeMs)
-    this.#sumMs += relativeMs - Math.min(this.#leastMs, this.#leastBeforeMs)
+    this.#least.add(relativeMs, now)
+    this.#sumMs += relativeMs - this.#least.value
     this.#blocks++
   }
 

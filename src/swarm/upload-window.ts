@@ -1,7 +1,10 @@
 import {
-  FIRST_GRANT_BYTES, FIRST_UPLOAD_WINDOW_BYTES, LATE_RECEIPTS, LEAST_UPLOAD_WINDOW_BYTES, MAX_UPLOAD_WINDOW_BYTES,
-  RECEIPT_MS, RECEIPT_PATIENCE, SILENT_PEER_BLOCKS, UPLOAD_DELAY_QUANTILE, UPLOAD_QUEUE_MS, UPLOAD_WINDOW_GAIN
+  BASE_DELAY_MS, FIRST_GRANT_BYTES, FIRST_UPLOAD_WINDOW_BYTES, LATE_RECEIPTS, LEAST_UPLOAD_WINDOW_BYTES,
+  MAX_UPLOAD_WINDOW_BYTES, NEWCOMERS_SHARE, RECEIPT_MS, RECEIPT_PATIENCE, SILENT_PEER_BLOCKS, UPLOAD_DELAY_QUANTILE,
+  UPLOAD_QUEUE_MS, UPLOAD_WINDOW_GAIN
 } from '../defaults.ts'
+import { LeastLately } from './least-lately.ts'
+import { ReceiptRate } from './receipt-rate.ts'
 
 interface Sent {
   readonly peerId: string
@@ -12,14 +15,17 @@ interface Sent {
 }
 
 interface Peer {
+  /**
+   * new: has had no time yet to give a receipt. silent: the last block sent got none in time; it is sent little, which
+   * counts for it alone.
+   */
+  state: 'new' | 'known' | 'silent'
   /** What it said last about how long our blocks queue, in ms. */
   queuedMs: number
-  /** No receipt yet, or the last block sent got none in time: it is sent little, which counts for it alone. */
-  isSilent: boolean
-  /** It has had no time yet to give a receipt. */
-  isNew: boolean
   /** On their way to it. */
   blocks: number
+  /** The least time from sending a block to its receipt, in ms. */
+  readonly loopMs: LeastLately
 }
 
 /**
@@ -29,13 +35,18 @@ interface Peer {
  * with blocks, and what waits in a socket can no longer go to whom it helps most.
  *
  * The rule is LEDBAT's (RFC 6817 section 2.4.2): the window moves in proportion to how far the queueing delay is off
- * its target; but one window for the whole up-link. Pure: the clock's ms come in.
+ * its target; but one window for the whole up-link. Who comes while blocks queue takes that for the length of its path
+ * and says that nothing queues; so the window is never more than what receipts came for lately at best in the time
+ * that they take at least, and UPLOAD_QUEUE_MS (as BBR bounds its window). Pure: the clock's ms come in.
  */
 export class UploadWindow {
   readonly #leastBytes: number
+  readonly #maxBlockBytes: number
   readonly #newPeerBlocks: number
   #limitBytes: number
   #usedBytes = 0
+  /** On their way to peers that are new. */
+  #newBlocks = 0
   readonly #peers = new Map<string, Peer>()
   /** By block and peer, in the order of sending. */
   readonly #sent = new Map<string, Sent>()
@@ -44,12 +55,14 @@ export class UploadWindow {
   #isFirstRise = true
   #wasFull = false
   #roundEndsAt = 0
+  readonly #receiptRate = new ReceiptRate()
   /** How long the last receipt took. */
   #loopMs = 0
   /** What each peer of this round said last. */
   readonly #queued = new Map<string, number>()
 
   constructor (maxBlockBytes: number) {
+    this.#maxBlockBytes = maxBlockBytes
     this.#leastBytes = Math.max(LEAST_UPLOAD_WINDOW_BYTES, 2 * maxBlockBytes)
     this.#newPeerBlocks = Math.max(SILENT_PEER_BLOCKS, Math.floor(FIRST_GRANT_BYTES / maxBlockBytes))
     this.#limitBytes = Math.max(FIRST_UPLOAD_WINDOW_BYTES, this.#leastBytes)
@@ -73,17 +86,20 @@ export class UploadWindow {
   /** True when a block may be begun for this peer. */
   hasRoomFor (peerId: string): boolean {
     const peer = this.#peers.get(peerId)
-    if (peer?.isSilent === true) return peer.blocks < (peer.isNew ? this.#newPeerBlocks : SILENT_PEER_BLOCKS)
+    if (peer?.state === 'silent') return peer.blocks < SILENT_PEER_BLOCKS
+    if (peer?.state === 'new' && !this.#hasRoomForNew(peer)) return false
     if (this.#usedBytes < this.#limitBytes) return true
     this.#wasFull = true
     return false
   }
 
   join (peerId: string): void {
-    this.#peers.set(peerId, { queuedMs: 0, isSilent: true, isNew: true, blocks: 0 })
+    this.#peers.set(peerId, { state: 'new', queuedMs: 0, blocks: 0, loopMs: new LeastLately(BASE_DELAY_MS) })
   }
 
   leave (peerId: string): void {
+    const peer = this.#peers.get(peerId)
+    if (peer?.state === 'new') this.#newBlocks -= peer.blocks
     this.#peers.delete(peerId)
     this.#queued.delete(peerId)
     for (const sent of [this.#sent, this.#late]) {
@@ -99,14 +115,14 @@ export class UploadWindow {
   begin (peerId: string, bytes: number): void {
     this.#usedBytes += bytes
     const peer = this.#peers.get(peerId)
-    if (peer !== undefined) peer.blocks++
+    if (peer !== undefined) this.#count(peer, 1)
   }
 
   /** What was begun is not sent; no peer id when it has left since. */
   drop (peerId: string | undefined, bytes: number): void {
     this.#usedBytes -= bytes
     const peer = peerId === undefined ? undefined : this.#peers.get(peerId)
-    if (peer !== undefined) peer.blocks--
+    if (peer !== undefined) this.#count(peer, -1)
   }
 
   /** What was begun is in the peer's socket. */
@@ -115,8 +131,9 @@ export class UploadWindow {
     const key = keyOf(peerId, block)
     // One receipt comes for a block that was sent twice.
     if (peer === undefined || this.#sent.has(key)) return this.drop(peerId, bytes)
-    if (peer.isSilent) this.#usedBytes -= bytes
-    this.#sent.set(key, { peerId, bytes: peer.isSilent ? 0 : bytes, at: now, isSample: true })
+    const isSilent = peer.state === 'silent'
+    if (isSilent) this.#usedBytes -= bytes
+    this.#sent.set(key, { peerId, bytes: isSilent ? 0 : bytes, at: now, isSample: true })
   }
 
   /** The peer has told off this block, or has it from elsewhere. */
@@ -134,7 +151,9 @@ export class UploadWindow {
     const sent = this.#sent.get(key) ?? this.#late.get(key)
     if (sent === undefined) return
     if (!this.#late.delete(key)) this.#settle(key, sent, peer)
-    peer.isSilent = false
+    this.#become(peer, 'known')
+    if (sent.isSample) peer.loopMs.add(now - sent.at, now)
+    this.#receiptRate.add(sent.bytes, peer.loopMs.value)
     if (sent.isSample) this.#learn(peerId, peer.queuedMs, { loopMs: now - sent.at, now })
   }
 
@@ -146,8 +165,7 @@ export class UploadWindow {
       if (peer === undefined) continue
       this.#settle(key, sent, peer)
       // Also when it was cancelled: who cancels has it from elsewhere, and says so soon.
-      peer.isSilent = true
-      peer.isNew = false
+      this.#become(peer, 'silent')
       this.#late.set(key, { ...sent, bytes: 0 })
       for (const oldest of this.#late.keys()) if (this.#late.size > LATE_RECEIPTS) this.#late.delete(oldest)
     }
@@ -160,7 +178,26 @@ export class UploadWindow {
   #settle (key: string, sent: Sent, peer: Peer): void {
     this.#sent.delete(key)
     this.#usedBytes -= sent.bytes
-    peer.blocks--
+    this.#count(peer, -1)
+  }
+
+  #count (peer: Peer, blocks: number): void {
+    peer.blocks += blocks
+    if (peer.state === 'new') this.#newBlocks += blocks
+  }
+
+  #become (peer: Peer, state: 'known' | 'silent'): void {
+    if (peer.state === 'new') this.#newBlocks -= peer.blocks
+    peer.state = state
+  }
+
+  /** All of them together leave a part to others: who opens sessions and gives no receipts takes nobody's all. */
+  #hasRoomForNew (peer: Peer): boolean {
+    if (this.#newBlocks * this.#maxBlockBytes >= this.#limitBytes * NEWCOMERS_SHARE) {
+      this.#wasFull = true
+      return false
+    }
+    return peer.blocks < this.#newPeerBlocks
   }
 
   #learn (peerId: string, queuedMs: number, { loopMs, now }: { loopMs: number, now: number }): void {
@@ -172,10 +209,11 @@ export class UploadWindow {
     const ownMs = sorted[Math.floor(sorted.length * UPLOAD_DELAY_QUANTILE)] ?? 0
     const off = Math.max(-1, 1 - ownMs / UPLOAD_QUEUE_MS)
     if (off < 0) this.#isFirstRise = false
+    const mostBytes = this.#receiptRate.endRound(now, { isLimited: this.#wasFull })
     // A window that was not used says nothing about a larger one.
     if (off < 0 || this.#wasFull) {
       const next = this.#limitBytes * (1 + (this.#isFirstRise ? 1 : UPLOAD_WINDOW_GAIN) * off)
-      this.#limitBytes = Math.min(MAX_UPLOAD_WINDOW_BYTES, Math.max(this.#leastBytes, next))
+      this.#limitBytes = Math.min(MAX_UPLOAD_WINDOW_BYTES, Math.max(this.#leastBytes, Math.min(next, mostBytes)))
     }
     this.#queued.clear()
     this.#wasFull = false

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import {
-  FIRST_GRANT_BYTES, FIRST_UPLOAD_WINDOW_BYTES, LEAST_UPLOAD_WINDOW_BYTES, MAX_UPLOAD_WINDOW_BYTES, RECEIPT_MS,
-  UPLOAD_QUEUE_MS
+  FIRST_GRANT_BYTES, FIRST_UPLOAD_WINDOW_BYTES, LEAST_UPLOAD_WINDOW_BYTES, MAX_UPLOAD_WINDOW_BYTES, NEWCOMERS_SHARE,
+  RECEIPT_MS, UPLOAD_QUEUE_MS
 } from '../../src/defaults.ts'
 import { UploadWindow } from '../../src/swarm/upload-window.ts'
 
@@ -75,16 +75,46 @@ describe('upload window', () => {
 
   it('takes the wait that all see for its own, not that of the one whose link is slow', () => {
     const window = windowFor('slow', 'fast')
+    const rate = 100_000
     for (let i = 0; i < 1000; i++) {
-      const peerId = i % 4 === 0 ? 'slow' : 'fast'
-      while (window.hasRoomFor('fast')) window.begin('fast', BLOCK)
-      window.drop('fast', BLOCK)
-      window.begin(peerId, BLOCK)
-      window.sent(peerId, i, BLOCK, i * 10)
-      window.received(peerId, i, { queuedMs: peerId === 'slow' ? 10_000 : 0, now: i * 10 + 5 })
-      window.drop('fast', window.usedBytes)
+      const now = i * 10
+      for (let at = 0; at < 10 * rate; at += BLOCK) {
+        const peerId = at === 0 ? 'slow' : 'fast'
+        while (window.hasRoomFor('fast')) window.begin('fast', BLOCK)
+        window.drop('fast', BLOCK)
+        const block = i * 1000 + at
+        window.begin(peerId, BLOCK)
+        window.sent(peerId, block, BLOCK, now)
+        window.received(peerId, block, { queuedMs: peerId === 'slow' ? 10_000 : 0, now: now + 5 })
+        window.drop('fast', window.usedBytes)
+      }
     }
-    expect(window.limitBytes).toBe(MAX_UPLOAD_WINDOW_BYTES)
+    expect(window.limitBytes).toBeGreaterThan(0.9 * rate * UPLOAD_QUEUE_MS)
+  })
+
+  it('is no larger than what comes back, whatever peers say that came to a queue', () => {
+    const ids = Array.from({ length: 100 }, (_, i) => `peer${i}`)
+    const window = new UploadWindow(BLOCK)
+    for (const id of ids) window.join(id)
+    const bytesPerMs = 5000
+    const loopMs = 50
+    let linkFreeAt = 0
+    const underWay: Array<{ peerId: string, block: number, at: number }> = []
+    let block = 0
+    for (let now = 0; now < 10_000; now++) {
+      for (let first = underWay[0]; first !== undefined && first.at <= now; first = underWay[0]) {
+        underWay.shift()
+        // Each took the queue that it met first for its path.
+        window.received(first.peerId, first.block, { queuedMs: 0, now })
+      }
+      for (let peerId = ids[block % 100] ?? ''; window.hasRoomFor(peerId); peerId = ids[block % 100] ?? '') {
+        window.begin(peerId, BLOCK)
+        window.sent(peerId, block, BLOCK, now)
+        linkFreeAt = Math.max(linkFreeAt, now) + BLOCK / bytesPerMs
+        underWay.push({ peerId, block: block++, at: linkFreeAt + loopMs })
+      }
+    }
+    expect(window.limitBytes).toBeLessThan(4 * bytesPerMs * (loopMs + UPLOAD_QUEUE_MS))
   })
 
   it('forgets blocks without a receipt, and gives a silent peer two at a time beside the window', () => {
@@ -117,7 +147,7 @@ describe('upload window', () => {
       window.sent('new', block, BLOCK, 0)
     }
     expect(window.hasRoomFor('new')).toBe(false)
-    expect(window.usedBytes).toBe(0)
+    expect(window.usedBytes).toBe(FIRST_GRANT_BYTES)
     window.received('new', 0, { queuedMs: 0, now: 50 })
     expect(window.hasRoomFor('new')).toBe(true)
     window.expire(RECEIPT_MS)
@@ -130,6 +160,21 @@ describe('upload window', () => {
     // late, and yet a receipt
     window.received('new', 1, { queuedMs: 0, now: RECEIPT_MS + 1 })
     expect(window.hasRoomFor('new')).toBe(true)
+  })
+
+  it('leaves a part to who gives receipts, however many newcomers give none', () => {
+    const window = windowFor('known')
+    for (let i = 0; i < 100; i++) {
+      window.join(`new${i}`)
+      for (let block = 0; window.hasRoomFor(`new${i}`); block++) {
+        window.begin(`new${i}`, BLOCK)
+        window.sent(`new${i}`, block, BLOCK, 0)
+      }
+    }
+    expect(window.usedBytes).toBe(FIRST_UPLOAD_WINDOW_BYTES * NEWCOMERS_SHARE)
+    expect(window.hasRoomFor('known')).toBe(true)
+    window.leave('new0')
+    expect(window.hasRoomFor('new99')).toBe(true)
   })
 
   it('counts nothing for who has left; a cancelled block of which nothing more is heard is silence too', () => {

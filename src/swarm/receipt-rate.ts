@@ -1,0 +1,40 @@
+import { RECEIPT_RATE_DECAY, UPLOAD_QUEUE_MS } from '../defaults.ts'
+
+/**
+ * How much comes back for what we send: bytes in a ms, lately and at best, and how long that takes at least. Counted in
+ * rounds of about one receipt's time. Pure: the clock's ms come in.
+ */
+export class ReceiptRate {
+  #startsAt = 0
+  /** Receipts of this round: their bytes, and each times the least time that its peer's receipts take. */
+  #bytes = 0
+  #byteMs = 0
+  #bestBytesPerMs = 0
+
+  /** Nothing counts of a peer whose least time is not known: Infinity. */
+  add (bytes: number, leastMs: number): void {
+    if (leastMs === Infinity) return
+    this.#bytes += bytes
+    this.#byteMs += bytes * leastMs
+  }
+
+  /**
+   * Ends a round; `isLimited` when more would have been sent, had the window allowed it.
+   *
+   * @returns the most bytes that are worth having on their way: by Little's law what is there when receipts take their
+   *   least time, and what comes back in UPLOAD_QUEUE_MS, so that some always waits; Infinity when nothing is known
+   */
+  endRound (now: number, { isLimited }: { isLimited: boolean }): number {
+    const elapsedMs = now - this.#startsAt
+    const bytes = this.#bytes
+    const leastMs = this.#byteMs / bytes
+    this.#startsAt = now
+    this.#bytes = 0
+    this.#byteMs = 0
+    if (bytes === 0 || elapsedMs <= 0) return Infinity
+    const rate = bytes / elapsedMs
+    if (rate > this.#bestBytesPerMs) this.#bestBytesPerMs = rate
+    else if (isLimited) this.#bestBytesPerMs += RECEIPT_RATE_DECAY * (rate - this.#bestBytesPerMs)
+    return this.#bestBytesPerMs * (leastMs + UPLOAD_QUEUE_MS)
+  }
+}
