@@ -85,7 +85,7 @@ export const FIRST_GRANT_BYTES = 512 * KIB
 /** Upper end of credit for one source: 1 Gbit/s at 64 ms, 200 Mbit/s at 320 ms. */
 export const MAX_CREDIT_BYTES = 8 * MIB
 /** Queueing allowance on top of the round trip: credit = rate x (RTT + this). */
-export const CREDIT_QUEUE_MS = 60
+export const CREDIT_QUEUE_MS = 30
 /**
  * The wait for an answer counts as round trip up to this: requests stand behind blocks in our own sockets. Beyond it
  * the source itself is busy, and more requests would only queue there.
