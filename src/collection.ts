@@ -4,7 +4,7 @@ import { checkFile } from './files/check-file.ts'
 import { isStill, sameIdentity } from './files/file-identity.ts'
 import { absolutePath } from './files/paths.ts'
 import { FileReaders } from './files/reader.ts'
-import { inspect } from './inspect.ts'
+import { describe } from './inspect/describe.ts'
 import { parseLink } from './model/link.ts'
 import { isBlock } from './model/verify.ts'
 import { hashWorkers } from './node/hash-workers.ts'
@@ -64,7 +64,7 @@ class StoreCollection implements Collection {
     checkAbortSignal('inspect', options.signal)
     const { manifest, records } = await this.#find(rootOrPath) ?? await this.#index(rootOrPath, options.signal)
     const files = records.flatMap(record => record.files)
-    return await inspect(manifest, { tensors: options.tensors ?? false, files, readers: this.#readers })
+    return await describe(manifest, { tensors: options.tensors ?? false, files, readers: this.#readers })
   }
 
   async verify (rootOrPath: string, options: VerifyOptions = {}): Promise<Verification> {

@@ -36,10 +36,11 @@ export function checkLinger (root: string, options: LingerOptions): void {
 
 export function checkInspect (linkOrRootOrPath: string, options: InspectOptions): void {
   checkPath('inspect', 'linkOrRootOrPath', linkOrRootOrPath)
-  checkKeys('inspect', options, ['peers', 'giveUpSeconds', 'tensors', 'signal'])
+  checkKeys('inspect', options, ['peers', 'giveUpSeconds', 'tensors', 'onNote', 'signal'])
   checkPeers('inspect', options.peers)
   checkSeconds('inspect', 'giveUpSeconds', options.giveUpSeconds)
   checkFlag('inspect', 'tensors', options.tensors)
+  checkFunction('inspect', 'onNote', options.onNote)
   checkAbortSignal('inspect', options.signal)
 }
 

@@ -57,6 +57,23 @@ describe('modelswarm inspect', () => {
     expect(nodeOptions[0]?.avoidPeerIds).toEqual([PEER])
   })
 
+  it('asks peers for headers that are not here, unless it is about a path', async () => {
+    const [config] = inspection.files
+    const here: Inspection = { ...inspection, files: [{ path: 'a.safetensors', bytes: 2038, blocks: 1, isHeaderMissing: true }] }
+    const collection = fakeCollection({ inspect: async () => here })
+    const node = fakeNode({
+      inspect: async (_what, options) => {
+        options?.onNote?.('Waiting')
+        return inspection
+      }
+    })
+    const { stdout, nodeOptions } = await runCli(['inspect', LINK], { collection, node })
+    expect(nodeOptions).toHaveLength(1)
+    expect(stdout).toMatch(/^its tensors are not on this machine, asking peers\nnote: Waiting\n/)
+    expect(stdout).toContain(config?.path)
+    expect((await runCli(['inspect', 'folder'], { collection, node })).nodeOptions).toEqual([])
+  })
+
   it('does not ask peers about a path', async () => {
     const collection = fakeCollection({
       inspect: async () => { throw new ModelswarmError('ERR_PATH_NOT_FOUND', 'There is no folder x') }
