@@ -59,7 +59,7 @@ export interface PullOptions {
   include?: string[]
   /** Replace files in the target whose bytes differ. Default: refuse, naming them. */
   force?: boolean
-  /** End with ERR_GAVE_UP when no verified byte arrived for so long. Default: 60. */
+  /** End with ERR_GAVE_UP when no verified byte arrived for so long; more than 0. Default: 60. */
   giveUpSeconds?: number
   onProgress?: (event: PullEvent) => void
   signal?: AbortSignal

@@ -30,7 +30,7 @@ export function checkLinger (root: string, options: LingerOptions): void {
   checkText('linger', 'root', root)
   checkKeys('linger', options, ['seconds', 'signal'])
   if (options.seconds === undefined) throw new TypeError('linger: seconds is missing; it is a number of seconds')
-  checkSeconds('linger', 'seconds', options.seconds)
+  checkSeconds('linger', 'seconds', options.seconds, true)
   checkAbortSignal('linger', options.signal)
 }
 

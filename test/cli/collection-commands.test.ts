@@ -127,6 +127,14 @@ describe('modelswarm ls and rm', () => {
     expect((await runCli(['ls'])).stdout).toMatch(/^no models yet/)
   })
 
+  it('says where roots are found when it is asked to forget something else', async () => {
+    const { code, stderr } = await runCli(['rm', 'llama'])
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: 'modelswarm: Cannot forget llama: it is no root and no link; "modelswarm ls" lists the roots of the models here\n'
+    })
+  })
+
   it('forgets the root of a link', async () => {
     const forgotten: string[] = []
     const collection = fakeCollection({ forget: async root => { forgotten.push(root) } })
