@@ -162,6 +162,8 @@ export interface ModelSummary {
   /** Bytes held, verified when written or indexed, of files that are still the same: size, times and inode. */
   readonly heldBytes: number
   readonly origin: 'published' | 'pulled'
+  /** True for a pull that has not ended: it runs, or was broken off and goes on when it is called again. */
+  readonly isUnfinished?: boolean
 }
 
 export interface Verification {

@@ -83,6 +83,7 @@ export async function pull (link: Link, dir: string, parts: PullParts, options: 
     }
     await prepare(target, manifest, { parts, watch, stats, root, signal: options.signal })
     record = new PullRecord({ store: parts.store, target, root, clock, onFailed: watch.fail })
+    record.begin()
     const access: BlockAccess = {
       read: target.read.bind(target),
       getNode: cid => parts.store.nodes.getNode(CID.decode(cid)),

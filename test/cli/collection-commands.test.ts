@@ -125,6 +125,8 @@ describe('modelswarm ls and rm', () => {
     expect((await runCli(['ls', '--json'], { collection })).events).toEqual([{ event: 'model', ...summary }])
     expect((await runCli(['ls'], { collection })).stdout).toMatch(new RegExp(`llama +100 B +50 % +pulled +${ROOT} +/m/llama`))
     expect((await runCli(['ls'])).stdout).toMatch(/^no models yet/)
+    const begun = fakeCollection({ list: async () => [{ ...summary, isUnfinished: true }] })
+    expect((await runCli(['ls'], { collection: begun })).stdout).toMatch(/100 B +50 % +pulled, unfinished +baf/)
   })
 
   it('says where roots are found when it is asked to forget something else', async () => {
