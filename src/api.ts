@@ -59,7 +59,7 @@ export interface PullOptions {
   include?: string[]
   /** Replace files in the target whose bytes differ. Default: refuse, naming them. */
   force?: boolean
-  /** End with ERR_GAVE_UP when no verified byte arrived for so long. Default: 60. */
+  /** End with ERR_GAVE_UP when no verified byte arrived for so long; more than 0. Default: 60. */
   giveUpSeconds?: number
   onProgress?: (event: PullEvent) => void
   signal?: AbortSignal
@@ -115,8 +115,13 @@ export interface SwarmState {
 export interface InspectOptions {
   peers?: string[]
   giveUpSeconds?: number
-  /** List the tensors of each file too; reads their headers where the files are on this machine. Default: false. */
+  /**
+   * List the tensors of each file too. Headers of files that are not on this machine are fetched from peers, if their
+   * names end in .safetensors or .gguf: nothing else of the model, and up to 32 MiB of each. Default: false.
+   */
   tensors?: boolean
+  /** What is waited for, and of which files no tensors are listed and why. */
+  onNote?: (message: string) => void
   signal?: AbortSignal
 }
 
@@ -129,8 +134,13 @@ export interface Inspection {
 
 export interface InspectedFile extends ModelFile {
   readonly blocks: number
-  /** Present for a safetensors or GGUF file on this machine when asked for. */
+  /** Present for a safetensors or GGUF file when asked for; absent when its header breaks the format. */
   readonly tensors?: readonly InspectedTensor[]
+  /**
+   * True when tensors were asked for and the header could not be had: it is not on this machine, and nobody gave it, or
+   * it is too large to be fetched.
+   */
+  readonly isHeaderMissing?: boolean
 }
 
 export interface InspectedTensor {
@@ -152,6 +162,8 @@ export interface ModelSummary {
   /** Bytes held, verified when written or indexed, of files that are still the same: size, times and inode. */
   readonly heldBytes: number
   readonly origin: 'published' | 'pulled'
+  /** True for a pull that has not ended: it runs, or was broken off and goes on when it is called again. */
+  readonly isUnfinished?: boolean
 }
 
 export interface Verification {

@@ -4,12 +4,13 @@ import { checkFile } from './files/check-file.ts'
 import { isStill, sameIdentity } from './files/file-identity.ts'
 import { absolutePath } from './files/paths.ts'
 import { FileReaders } from './files/reader.ts'
-import { inspect } from './inspect.ts'
+import { describe } from './inspect/describe.ts'
 import { parseLink } from './model/link.ts'
 import { isBlock } from './model/verify.ts'
 import { hashWorkers } from './node/hash-workers.ts'
 import { checkAbortSignal, checkDir, checkFunction, checkKeys, checkPath, checkFlag } from './node/options.ts'
 import { clock, hash } from './node/ports.ts'
+import { unfinishedPulls } from './node/unfinished.ts'
 import { publish } from './publish.ts'
 import { knownManifest } from './serve.ts'
 import { openStore } from './store/open-store.ts'
@@ -47,14 +48,15 @@ class StoreCollection implements Collection {
   }
 
   async list (): Promise<ModelSummary[]> {
-    return await Promise.all(this.#store.models.list().map(async record => ({
+    const complete = this.#store.models.list().map(async record => ({
       root: record.root,
       name: record.name,
       path: record.path,
       bytes: record.totalBytes,
       heldBytes: await heldBytesOf(record),
       origin: record.origin
-    })))
+    }))
+    return [...await Promise.all(complete), ...await unfinishedPulls({ store: this.#store, hash })]
   }
 
   async inspect (rootOrPath: string, options: { tensors?: boolean, signal?: AbortSignal } = {}): Promise<Inspection> {
@@ -64,7 +66,7 @@ class StoreCollection implements Collection {
     checkAbortSignal('inspect', options.signal)
     const { manifest, records } = await this.#find(rootOrPath) ?? await this.#index(rootOrPath, options.signal)
     const files = records.flatMap(record => record.files)
-    return await inspect(manifest, { tensors: options.tensors ?? false, files, readers: this.#readers })
+    return await describe(manifest, { tensors: options.tensors ?? false, files, readers: this.#readers })
   }
 
   async verify (rootOrPath: string, options: VerifyOptions = {}): Promise<Verification> {
@@ -78,6 +80,10 @@ class StoreCollection implements Collection {
         `Nothing was published from or pulled to ${rootOrPath}, so there is nothing to compare it with`)
     }
     const { manifest, records } = found
+    if (records.length === 0) {
+      throw new ModelswarmError('ERR_UNKNOWN_ROOT',
+        `No copy of ${rootOrPath.slice(0, 80)} is complete on this machine: pull it first, which verifies it`)
+    }
     const bad: Array<{ path: string, blocks: number }> = []
     const total = records.reduce((sum, record) => sum + bytesOf(record, manifest), 0)
     let bytes = 0
@@ -99,7 +105,8 @@ class StoreCollection implements Collection {
   async forget (root: string): Promise<void> {
     checkPath('forget', 'root', root)
     const id = parseLink(root).root.toString()
-    if (this.#store.models.get(id).length === 0) throw unknownRoot(root)
+    const { models, held } = this.#store
+    if (models.get(id).length === 0 && held.targets(id).length === 0) throw unknownRoot(root)
     await this.#store.forget(id)
   }
 

@@ -1,56 +1,104 @@
-import { readTensorTable } from './formats/tensor-table.ts'
-import type { InspectedFile, InspectedTensor, Inspection } from './api.ts'
-import type { FileReaders } from './files/reader.ts'
-import type { TensorTable } from './formats/tensor-table.ts'
-import type { Manifest, ManifestFile } from './model/manifest.ts'
+import { BlockFetch } from './inspect/block-fetch.ts'
+import { describe } from './inspect/describe.ts'
+import { HeaderTooLarge, headerReader } from './inspect/header-reader.ts'
+import { FETCHED_HEADER_BYTES, FETCHED_HEADERS_BYTES } from './machine-defaults.ts'
+import { shownText } from './model/shown-text.ts'
+import { gaveUp } from './pull/gave-up.ts'
+import { fetchTree } from './pull/tree.ts'
+import { WaitNotes } from './pull/waiting.ts'
+import { PullWatch } from './pull/watch.ts'
+import type { Inspection } from './api.ts'
+import type { Manifest } from './model/manifest.ts'
+import type { PullState } from './pull/sources.ts'
+import type { ServeParts } from './serve.ts'
 import type { ModelRecordFile } from './store/models.ts'
+import type { SwarmParts } from './swarm/ports.ts'
+import type { Search } from './swarm/search.ts'
+import type { Swarm } from './swarm/swarm.ts'
 
-/** What a manifest holds, in words; with `tensors`, those of its weights files that `files` has on this machine. */
-export async function inspect (
-  manifest: Manifest, options: { tensors?: boolean, files?: readonly ModelRecordFile[], readers?: FileReaders } = {}
-): Promise<Inspection> {
-  const onDisk = new Map((options.files ?? []).map(file => [file.path, file]))
-  const files: InspectedFile[] = []
-  for (const file of manifest.files) {
-    const local = onDisk.get(file.path)
-    const table = options.tensors === true && local !== undefined && options.readers !== undefined
-      ? await tableOf(local, options.readers)
-      : undefined
-    files.push({
-      path: file.path,
-      bytes: file.sizeBytes,
-      blocks: file.slotCount,
-      ...(table !== undefined && { tensors: tensorsOf(manifest, file, table) })
+// inspect   link > find peers > tree > header of each weights file, here or from peers > tensor table > words
+
+export interface InspectAtPeersParts extends Pick<ServeParts, 'store' | 'readers'>, SwarmParts {
+  /** A swarm for this alone, that looks for peers. */
+  swarm: Swarm
+  search: Search
+  /** The tree where it is here already. */
+  manifest: Manifest | undefined
+  /** Files of the model that lie on this machine. */
+  files: readonly ModelRecordFile[]
+  tensors: boolean
+  giveUpSeconds: number
+  /** Told what is waited for, and of which files no tensors are listed. */
+  note: (message: string) => void
+  signal: AbortSignal
+}
+
+/** Files named in one note; the others are counted. */
+const NAMED = 3
+
+/**
+ * What a root holds, from its peers: the tree, and with `tensors` the headers of weights files, in memory. Without the
+ * tree nothing can be told; of a file whose header does not come, or is too large, a note says that its tensors are
+ * not listed.
+ *
+ * @throws ModelswarmError ERR_GAVE_UP, ERR_BAD_TREE and its kin, ERR_DISK; the signal's reason
+ */
+export async function inspectAtPeers (parts: InspectAtPeersParts): Promise<Inspection> {
+  const { swarm, search, giveUpSeconds, signal, note } = parts
+  let blocks: BlockFetch | undefined
+  const state = (): PullState => ({ swarm, search, target: blocks })
+  const waitNotes = new WaitNotes({ state, giveUpMs: giveUpSeconds * 1000, note })
+  const watch = new PullWatch({
+    clock: parts.clock,
+    giveUpMs: giveUpSeconds * 1000,
+    gaveUp: () => gaveUp(giveUpSeconds, state()),
+    onLook: quietMs => { waitNotes.onLook(quietMs) },
+    signal
+  })
+  const missing = new Missing()
+  try {
+    const manifest = parts.manifest ??
+      await Promise.race([watch.failed, fetchTree(swarm.root, { ...parts, watch }, signal)])
+    if (!parts.tensors) return await describe(manifest, parts)
+    const fetching = blocks = new BlockFetch(manifest, { ...parts, watch })
+    fetching.start()
+    let leftBytes = FETCHED_HEADERS_BYTES
+    const spend = (bytes: number): boolean => bytes <= leftBytes && (leftBytes -= bytes) >= 0
+    const found = await describe(manifest, {
+      ...parts,
+      elsewhere: file => headerReader(manifest, file, {
+        fetch: async block => await fetching.fetch(block),
+        mostBytes: FETCHED_HEADER_BYTES,
+        spend
+      }),
+      onMissing: (file, err) => { missing.add(file.path, err) }
     })
+    missing.tell(note)
+    return found
+  } finally {
+    swarm.stopPulling()
+    watch.stop()
   }
-  return { root: manifest.root.toString(), bytes: manifest.totalBytes, blocks: manifest.blockCount, files }
 }
 
-async function tableOf (file: ModelRecordFile, readers: FileReaders): Promise<TensorTable | undefined> {
-  const { identity, absolute } = file
-  return await readTensorTable(file.path, async (offset, length) => {
-    return await readers.read(absolute, offset, Math.min(length, identity.sizeBytes - offset), identity)
-  }, identity.sizeBytes)
-}
+/** The files of which no tensors can be listed, for one note a reason: there may be thousands. */
+class Missing {
+  readonly #paths = new Map<string, string[]>()
 
-function tensorsOf (manifest: Manifest, file: ManifestFile, table: TensorTable): InspectedTensor[] {
-  return table.tensors.map(({ name, dtype, shape, offset, sizeBytes }) => ({
-    name,
-    dtype,
-    shape,
-    bytes: sizeBytes,
-    blocks: sizeBytes === 0 ? 0 : slotAt(manifest, file, offset + sizeBytes - 1) - slotAt(manifest, file, offset) + 1
-  }))
-}
-
-/** The slot of a file that shows the byte at this offset. */
-function slotAt (manifest: Manifest, file: ManifestFile, offset: number): number {
-  let low = file.firstSlot
-  let high = file.firstSlot + file.slotCount - 1
-  while (low < high) {
-    const middle = (low + high + 1) >>> 1
-    if (manifest.offsetOfSlot(middle) <= offset) low = middle
-    else high = middle - 1
+  add (path: string, err: Error): void {
+    const reason = err instanceof HeaderTooLarge
+      ? `its header is larger than the ${FETCHED_HEADER_BYTES / 2 ** 20} MiB that are fetched of one, or the ` +
+        `${FETCHED_HEADERS_BYTES / 2 ** 20} MiB of all; pull the file to see them`
+      : err.message
+    const paths = this.#paths.get(reason)
+    if (paths === undefined) this.#paths.set(reason, [path])
+    else paths.push(path)
   }
-  return low
+
+  tell (note: (message: string) => void): void {
+    for (const [reason, paths] of this.#paths) {
+      const more = paths.length > NAMED ? ` and ${paths.length - NAMED} more` : ''
+      note(`No tensors listed of ${paths.slice(0, NAMED).map(path => shownText(path)).join(', ')}${more}: ${reason}`)
+    }
+  }
 }

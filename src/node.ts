@@ -3,7 +3,8 @@ import picomatch from 'picomatch'
 import { asRoot } from './collection.ts'
 import { GIVE_UP_SECONDS, LINGER_LOOK_MS } from './defaults.ts'
 import { ModelswarmError } from './errors.ts'
-import { inspect } from './inspect.ts'
+import { inspectAtPeers } from './inspect.ts'
+import { describe } from './inspect/describe.ts'
 import { Bitfield } from './model/bitfield.ts'
 import { formatLink, parseLink } from './model/link.ts'
 import { dialable } from './node/addresses.ts'
@@ -13,16 +14,13 @@ import { checkInspect, checkLinger, checkPublish, checkPull } from './node/calls
 import { checkText, resolveNodeOptions } from './node/options.ts'
 import { publish } from './publish.ts'
 import { pull } from './pull.ts'
-import { gaveUp } from './pull/gave-up.ts'
-import { fetchTree } from './pull/tree.ts'
-import { PullWatch } from './pull/watch.ts'
 import { knownManifest, recordAccess } from './serve.ts'
 import type {
   InspectOptions, Inspection, LingerOptions, Node, NodeOptions, PublishedModel, PublishOptions, PulledModel,
   PullOptions, SwarmState
 } from './api.ts'
+import type { InspectAtPeersParts } from './inspect.ts'
 import type { Link } from './model/link.ts'
-import type { Manifest } from './model/manifest.ts'
 import type { NodeParts } from './node/open.ts'
 import type { Swarm } from './swarm/swarm.ts'
 
@@ -148,13 +146,18 @@ class ModelswarmNode implements Node {
       const parts = this.#parts
       if (asRoot(linkOrRootOrPath) === undefined) {
         const { manifest, record } = await publish(linkOrRootOrPath, { ...parts, isListed: false, signal })
-        return await inspect(manifest, { tensors, files: record.files, readers: parts.readers })
+        return await describe(manifest, { ...parts, tensors, files: record.files })
       }
       const link = parseLink(linkOrRootOrPath)
-      const manifest = await knownManifest(link.root, parts) ??
-        await this.#fetchTree(link, options.peers ?? [], { giveUpSeconds, signal })
       const files = parts.store.models.get(link.root.toString()).flatMap(record => record.files)
-      return await inspect(manifest, { tensors, files, readers: parts.readers })
+      const manifest = await knownManifest(link.root, parts)
+      const here = manifest === undefined ? undefined : await describe(manifest, { ...parts, tensors, files })
+      // Where this node exchanges the model already, a second session with its peers would end those there are.
+      const isOpen = parts.swarms.get(link.root) !== undefined
+      if (here !== undefined && (isOpen || !here.files.some(file => file.isHeaderMissing))) return here
+      return await this.#inspectAtPeers(link, {
+        manifest, files, tensors, giveUpSeconds, signal, peers: options.peers ?? [], note: options.onNote ?? (() => {})
+      })
     })
   }
 
@@ -197,25 +200,17 @@ class ModelswarmNode implements Node {
     }
   }
 
-  async #fetchTree (
-    link: Link, peers: readonly string[], options: { giveUpSeconds: number, signal: AbortSignal }
-  ): Promise<Manifest> {
+  /** From the peers of a swarm that is there as long as this takes. */
+  async #inspectAtPeers (
+    link: Link, options: Omit<InspectAtPeersParts, 'swarm' | 'search' | keyof NodeParts> & { peers: readonly string[] }
+  ): Promise<Inspection> {
     const { newSwarm, discovery } = this.#parts
     const swarm = newSwarm(link.root)
     const search = discovery.search(swarm)
-    const watch = new PullWatch({
-      clock: this.#parts.clock,
-      giveUpMs: options.giveUpSeconds * 1000,
-      gaveUp: () => gaveUp(options.giveUpSeconds, { swarm, search }),
-      onLook: () => {},
-      signal: options.signal
-    })
     try {
-      this.#addHints(swarm, link, peers)
-      const tree = fetchTree(link.root, { ...this.#parts, swarm, watch }, options.signal)
-      return await Promise.race([watch.failed, tree])
+      this.#addHints(swarm, link, options.peers)
+      return await inspectAtPeers({ ...this.#parts, ...options, swarm, search })
     } finally {
-      watch.stop()
       discovery.stopSearch(swarm)
       await swarm.stop()
     }

@@ -60,7 +60,8 @@ export async function publish (path: string, parts: PublishParts): Promise<Index
   const entries: WalkedEntry[] = []
   let total = 0
   const onNote = (message: string): void => { onProgress?.({ type: 'note', message }) }
-  for await (const entry of walk(path, { onNote, ...(signal !== undefined && { signal }) })) {
+  const attempted = parts.isListed === false ? 'inspect' : 'publish'
+  for await (const entry of walk(path, { onNote, attempted, ...(signal !== undefined && { signal }) })) {
     entries.push(entry)
     if (entry.kind === 'file') total += entry.sizeBytes
   }

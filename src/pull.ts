@@ -47,6 +47,8 @@ export async function pull (link: Link, dir: string, parts: PullParts, options: 
   const root = link.root.toString()
   const stats = new PullStats(clock)
   let target: Target | undefined
+  /** Nobody is waited for. */
+  let isCopying = false
   const emit = options.onProgress ?? (() => {})
   const tell = (): void => { if (target !== undefined) emit(progressOf(root, target, stats, swarm)) }
   const giveUpSeconds = options.giveUpSeconds ?? GIVE_UP_SECONDS
@@ -60,16 +62,18 @@ export async function pull (link: Link, dir: string, parts: PullParts, options: 
     gaveUp: () => gaveUp(giveUpSeconds, state()),
     onLook: quietMs => {
       tell()
-      waitNotes.onLook(quietMs)
+      if (!isCopying) waitNotes.onLook(quietMs)
     },
     signal: options.signal
   })
   let record: PullRecord | undefined
+  const noteIfAlone = (): void => {
+    if (search.tried === 0) note('No address of a peer is known yet: waiting to be found, or give one with --peer')
+  }
   try {
     emit({ type: 'started', root, addrs: parts.addrs })
-    if (search.tried === 0) {
-      note('No address of a peer is known yet: waiting to be found, or give one with --peer')
-    }
+    const isTreeHere = parts.store.nodes.hasNode(link.root)
+    if (!isTreeHere) noteIfAlone()
     const manifest = await Promise.race([watch.failed, fetchTree(link.root, { ...parts, watch }, options.signal)])
     emit({ type: 'resolved', root, files: manifest.files.length, bytes: manifest.totalBytes, blocks: manifest.blockCount })
     target = await openTarget(dir, manifest, {
@@ -83,6 +87,7 @@ export async function pull (link: Link, dir: string, parts: PullParts, options: 
     }
     await prepare(target, manifest, { parts, watch, stats, root, signal: options.signal })
     record = new PullRecord({ store: parts.store, target, root, clock, onFailed: watch.fail })
+    record.begin()
     const access: BlockAccess = {
       read: target.read.bind(target),
       getNode: cid => parts.store.nodes.getNode(CID.decode(cid)),
@@ -92,7 +97,10 @@ export async function pull (link: Link, dir: string, parts: PullParts, options: 
     if (swarm.held === undefined) {
       swarm.setContent(manifest, copyOf(target.held), access, { unwanted: unwantedOf(target) })
     }
+    isCopying = true
     await Promise.race([watch.failed, copyLocal(target, manifest, { parts, stats, record, watch, note })])
+    isCopying = false
+    if (isTreeHere && target.held.count < target.wanted.count) noteIfAlone()
     await Promise.race([watch.failed, download(target, manifest, { ...parts, stats, record, watch })])
     const model = await complete(target, manifest, { parts, link, root })
     await record.end()

@@ -5,6 +5,8 @@
 //   <!-- test: run --> before ```sh           each line is run by the shell and must exit 0
 //   <!-- test: terminal 1 --> before ```sh    is started and goes on; it must print a link
 //   <!-- test: terminal 2 --> before ```sh    each line is run meanwhile, LINK standing for the link of terminal 1
+//   <!-- test: shown in terminal 1 -->        before ```text: these lines must have come there, in this order; `…` is
+//                                             any text, and times may differ
 //   other ```sh blocks                        every `npm run` script and `modelswarm` command in them must exist
 //
 // `modelswarm` is the built command line, kept on loopback; both terminals share one state folder, as a user's do.
@@ -44,6 +46,19 @@ const shell = blocks.filter(block => block.language === 'sh')
 
 function linesOf (block: Block): string[] {
   return block.text.split('\n').filter(line => line.trim() !== '' && !line.startsWith('#'))
+}
+
+/** The lines that README shows of a terminal and that its output does not have, in this order. */
+function notShown (terminal: string, output: string): string[] {
+  const shown = blocks.filter(block => block.marker === `shown in ${terminal}`).flatMap(linesOf)
+  expect(shown.length).toBeGreaterThan(0)
+  const left = output.split('\n')
+  return shown.filter(line => {
+    const words = line.replace(/[\^$\\.*+?()[\]{}|]/g, '\\$&').replaceAll('…', '.*').replace(/\d+\\\.\d s\b/g, '\\d+\\.\\d s')
+    const at = left.findIndex(one => new RegExp(`^${words}$`).test(one))
+    left.splice(0, at + 1)
+    return at === -1
+  })
 }
 
 let dir = ''
@@ -123,9 +138,9 @@ describe('README.md', () => {
     const lines = shell.filter(block => block.marker === 'terminal 2').flatMap(linesOf)
     const terminal = spawn('sh', ['-c', `exec ${start ?? 'false'}`], { cwd: dir, env, stdio: ['ignore', 'pipe', 'pipe'] })
     const exited = new Promise<number | null>(resolve => { terminal.once('close', resolve) })
+    let output = ''
     try {
       const link = await new Promise<string>((resolve, reject) => {
-        let output = ''
         const read = (data: Buffer): void => {
           output += data.toString()
           const found = /^modelswarm:\S+$/m.exec(output)
@@ -135,7 +150,11 @@ describe('README.md', () => {
         terminal.stderr.on('data', (data: Buffer) => { output += data.toString() })
         terminal.once('close', () => { reject(new Error(`No link in: ${output}`)) })
       })
-      for (const line of lines) await run('sh', ['-c', line.replaceAll('LINK', link)], { cwd: dir, env })
+      let second = ''
+      for (const line of lines) {
+        second += (await run('sh', ['-c', line.replaceAll('LINK', link)], { cwd: dir, env })).stdout
+      }
+      expect(notShown('terminal 2', second)).toEqual([])
       for (const name of ['model.safetensors', 'config.json']) {
         const [before, after] = await Promise.all(['llama', 'copy'].map(async at => await readFile(join(dir, at, name))))
         expect(before !== undefined && after !== undefined && before.equals(after)).toBe(true)
@@ -144,6 +163,7 @@ describe('README.md', () => {
       terminal.kill('SIGTERM')
     }
     expect(await exited).toBe(0)
+    expect(notShown('terminal 1', output)).toEqual([])
   })
 })
 

@@ -21,7 +21,7 @@ export function addInspect (program: Command, parts: CliParts): void {
   const command = addNetworkOptions(program.command('inspect'), parts.env)
     .description('list the files and tensors of a model, here or at its peers')
     .argument('<link|root|path>', 'link, root, or a file or folder on this machine', notEmpty)
-    .option('--tensors', 'list tensors of files on this machine (default without --json)')
+    .option('--tensors', 'list tensors of safetensors and GGUF files (default without --json)')
     .option('--no-tensors', 'list files only')
   addPeerOptions(command)
     .action(async (what: string, options: InspectCommandOptions) => { await inspect(what, options, parts) })
@@ -30,9 +30,9 @@ export function addInspect (program: Command, parts: CliParts): void {
 async function inspect (what: string, options: InspectCommandOptions, parts: CliParts): Promise<void> {
   const output = new Output(parts.stdout, options)
   const link = linkIn(what, parts)
-  const found = await inspectHere(link === undefined ? what : String(link.root), options, parts) ??
-    await inspectAtPeers(what, options, { ...parts, link, output })
-  sayInspection(output, found)
+  const here = await inspectHere(link === undefined ? what : String(link.root), options, parts)
+  const isAllHere = here !== undefined && (link === undefined || !here.files.some(file => file.isHeaderMissing))
+  sayInspection(output, isAllHere ? here : await inspectAtPeers(what, options, { ...parts, link, output, here }))
 }
 
 function wantsTensors (options: InspectCommandOptions): boolean {
@@ -53,7 +53,8 @@ async function inspectHere (
 }
 
 async function inspectAtPeers (
-  what: string, options: InspectCommandOptions, parts: CliParts & { link: Link | undefined, output: Output }
+  what: string, options: InspectCommandOptions,
+  parts: CliParts & { link: Link | undefined, output: Output, here: Inspection | undefined }
 ): Promise<Inspection> {
   const node = await parts.createNode(nodeOptions(options, {
     signal: parts.signal,
@@ -61,9 +62,12 @@ async function inspectAtPeers (
     ...parts.link === undefined ? {} : { avoidPeerIds: peerIdsOf(parts.link) }
   }))
   try {
-    parts.output.line('not on this machine, asking peers')
+    parts.output.line(parts.here === undefined
+      ? 'not on this machine, asking peers'
+      : 'its tensors are not on this machine, asking peers')
     return await node.inspect(what, {
       tensors: wantsTensors(options),
+      onNote: message => { parts.output.note(message) },
       giveUpSeconds: options.giveUp,
       signal: parts.signal,
       ...options.peer === undefined ? {} : { peers: options.peer }

@@ -7,16 +7,20 @@ const FULL = '█'
 const EMPTY = '░'
 
 /**
- * One line of a pull under way, the most important first. On a terminal it begins with a bar and what does not fit
+ * One line of a pull under way, the most important first; shares are of what is here so far, as the last line's are of
+ * all. On a terminal it begins with a bar and what does not fit
  * into `columns` is left out from the end; without `columns` it is plain text without a bar.
  */
 export function pullLine (event: PullProgress, columns?: number): string {
+  const { from } = event
+  const isOnlyCopied = from.local > 0 && from.peers === 0 && event.peers === 0
   const facts = [
     `${formatBytes(event.bytes)} of ${formatBytes(event.total)}`,
     formatRate(event.rateInBytesPerSec),
     ...(event.secondsLeft === undefined || event.bytes >= event.total ? [] : [`${formatTimeLeft(event.secondsLeft)} left`]),
-    formatCount(event.peers, 'peer'),
-    ...(event.from.peers > 0 ? [`${formatShare(event.fromPublisher, event.from.peers)} from the publisher`] : [])
+    ...(isOnlyCopied ? [] : [formatCount(event.peers, 'peer')]),
+    ...(from.peers > 0 ? [`${formatShare(event.fromPublisher, event.bytes)} from the publisher`] : []),
+    ...(from.local > 0 ? [`${formatShare(from.local, event.bytes)} copied on this machine`] : [])
   ]
   return barLine(event.bytes, event.total, facts, columns)
 }

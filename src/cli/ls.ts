@@ -29,5 +29,6 @@ async function ls (options: CommonOptions, parts: CliParts): Promise<void> {
 
 function row (model: ModelSummary): string[] {
   const held = formatShare(model.heldBytes, model.bytes)
-  return [model.name, formatBytes(model.bytes), held, model.origin, model.root, model.path]
+  const from = model.isUnfinished === true ? `${model.origin}, unfinished` : model.origin
+  return [model.name, formatBytes(model.bytes), held, from, model.root, model.path]
 }

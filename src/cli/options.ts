@@ -45,7 +45,7 @@ export function addPeerOptions (command: Command): Command {
   return command
     .option('--peer <multiaddr>', 'peer to ask, beside those in the link, may be repeated', collect)
     .addOption(new Option('--give-up <seconds>', 'end when no verified byte arrived for so long')
-      .default(GIVE_UP_SECONDS).argParser(seconds))
+      .default(GIVE_UP_SECONDS).argParser(someSeconds))
 }
 
 export function addLingerOption (command: Command): Command {
@@ -64,6 +64,13 @@ export function seconds (value: string): number {
   if (!/^\d+(\.\d+)?$/.test(value) || !Number.isFinite(parsed)) {
     throw new InvalidArgumentError('It is a number of seconds, 0 or more.')
   }
+  return parsed
+}
+
+/** A finite number of seconds, more than 0. */
+export function someSeconds (value: string): number {
+  const parsed = seconds(value)
+  if (parsed === 0) throw new InvalidArgumentError('It is a number of seconds, more than 0.')
   return parsed
 }
 

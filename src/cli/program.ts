@@ -51,15 +51,21 @@ function createProgram (parts: CliParts): Command {
       getOutHasColors: () => false
     })
   for (const add of [addShare, addPull, addInspect, addVerify, addLs, addRm]) add(program, parts)
+  for (const command of program.commands) {
+    command.exitOverride(err => { throw err.exitCode === 0 ? err : misuse(err, `modelswarm ${command.name()} --help`) })
+  }
   return program
+}
+
+/** One of commander's failures as ours, pointing to the help of what was asked wrongly. */
+function misuse (err: CommanderError, help: string): CliError {
+  const text = err.message.replace(/^error: /, '').replace(/^\(outputHelp\)$/, 'no such command').replace(/\.$/, '')
+  return new CliError(`${text}, see ${help}`, EXIT_MISUSE)
 }
 
 /** A failure as it is shown: commander's own ones become misuse, an end by signal says so. */
 function answerable (err: unknown, signal: AbortSignal): unknown {
-  if (err instanceof CommanderError) {
-    const text = err.message.replace(/^error: /, '').replace(/^\(outputHelp\)$/, 'no such command').replace(/\.$/, '')
-    return new CliError(`${text}, see modelswarm --help`, EXIT_MISUSE)
-  }
+  if (err instanceof CommanderError) return misuse(err, 'modelswarm --help')
   if (err instanceof CliError || !isInterruption(err, signal)) return err
   return new CliError('interrupted')
 }

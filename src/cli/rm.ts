@@ -1,4 +1,5 @@
-import { rootOrPath, withCollection } from './models.ts'
+import { CliError } from './failure.ts'
+import { linkIn, withCollection } from './models.ts'
 import { addCommonOptions, notEmpty } from './options.ts'
 import { Output } from './output.ts'
 import type { CommonOptions } from './options.ts'
@@ -15,7 +16,11 @@ export function addRm (program: Command, parts: CliParts): void {
 
 async function rm (what: string, options: CommonOptions, parts: CliParts): Promise<void> {
   const output = new Output(parts.stdout, options)
-  const root = rootOrPath(what, parts)
+  const link = linkIn(what, parts)
+  if (link === undefined) {
+    throw new CliError(`Cannot forget ${what}: it is no root and no link; "modelswarm ls" lists the roots of the models here`)
+  }
+  const root = String(link.root)
   await withCollection(parts, options, async collection => { await collection.forget(root) })
   output.event('forgotten', { root })
   output.line(`forgot ${root}; its files stay where they are`)

@@ -2,6 +2,7 @@ import { constants } from 'node:fs'
 import { lstat, open, rename } from 'node:fs/promises'
 import { ModelswarmError, systemCode } from '../errors.ts'
 import { PART_FILES_OPEN } from '../machine-defaults.ts'
+import { TREE_LIMITS } from '../model/tree-limits.ts'
 import { onDisk, unlessAbsent } from './disk-error.ts'
 import { identityOf } from './file-identity.ts'
 import { HandleCache } from './handle-cache.ts'
@@ -16,6 +17,9 @@ import type { FileHandle } from 'node:fs/promises'
 /** Part files are never opened through a link: someone could have put one there to have us write elsewhere. */
 const FLAGS = constants.O_RDWR | (constants.O_NOFOLLOW ?? 0)
 
+/** As long as the largest block. */
+const ZEROS = new Uint8Array(TREE_LIMITS.leafBytes)
+
 /** The incomplete files of a target: made sparse at full size, written and read at any offset, synced. */
 export class PartFiles {
   readonly #folders: SafeFolders
@@ -28,6 +32,7 @@ export class PartFiles {
 
   /**
    * Writes bytes at an offset; when it resolves the write has returned, not been synced. Keeps nothing of `bytes`.
+   * Zeros are left a hole in a file that was made here: a block is written once, so there is nothing else at its place.
    *
    * @throws ModelswarmError ERR_NO_SPACE, ERR_PATH_PERMISSION, ERR_PATH_KIND, ERR_DISK; some bytes may have been
    *   written
@@ -35,6 +40,7 @@ export class PartFiles {
   async write (wanted: WantedFile, offset: number, bytes: Uint8Array): Promise<void> {
     await this.#use(wanted, async handle => {
       try {
+        if (wanted.isNew === true && isZero(bytes)) return
         let done = 0
         while (done < bytes.byteLength) {
           const at = done
@@ -116,7 +122,9 @@ export class PartFiles {
       wanted.partInode = inode
       await onDisk('write', path, async () => {
         // At full size from the start, sparse: every block has its final offset and the file never grows again.
-        if ((await handle.stat()).size === wanted.file.sizeBytes) return
+        const { size } = await handle.stat()
+        if (wanted.state === 'absent' && size === 0) wanted.isNew = true
+        if (size === wanted.file.sizeBytes) return
         wanted.stale = true
         await handle.truncate(wanted.file.sizeBytes)
       })
@@ -130,6 +138,10 @@ export class PartFiles {
     }
     return handle
   }
+}
+
+function isZero (bytes: Uint8Array): boolean {
+  return bytes[0] === 0 && Buffer.compare(bytes, ZEROS.subarray(0, bytes.byteLength)) === 0
 }
 
 function replaced (wanted: WantedFile, seen: string): ModelswarmError {

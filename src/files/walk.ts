@@ -3,7 +3,7 @@ import { access, lstat, readdir, stat } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { ModelswarmError, systemCode } from '../errors.ts'
 import { OWN_NAME, PART_SUFFIX } from '../model/safe-name.ts'
-import { diskError, onDisk } from './disk-error.ts'
+import { diskError, onDisk, unlessAbsent } from './disk-error.ts'
 import type { BigIntStats } from 'node:fs'
 
 /** What walk gives for each file, and each folder that holds nothing. */
@@ -20,6 +20,8 @@ export type WalkedEntry =
 
 export interface WalkOptions {
   signal?: AbortSignal
+  /** What messages say could not be done. Default: publish. */
+  attempted?: 'publish' | 'inspect'
   /** Told in words what was left out for another reason than its name. */
   onNote?: (message: string) => void
 }
@@ -45,10 +47,12 @@ interface Place {
  */
 export async function * walk (path: string, options: WalkOptions = {}): AsyncGenerator<WalkedEntry, void> {
   options.signal?.throwIfAborted()
+  const { attempted = 'publish' } = options
   const absolute = resolve(path)
-  const stats = await look(absolute)
+  const stats = await look(absolute, attempted, ABSENT[attempted])
   if (!stats.isDirectory()) {
-    yield await fileEntry(basename(absolute), absolute, stats)
+    const advice = `name a file or folder to ${attempted}`
+    yield await fileEntry({ path: basename(absolute), absolute }, stats, { attempted, advice })
     return
   }
   let files = 0
@@ -57,8 +61,8 @@ export async function * walk (path: string, options: WalkOptions = {}): AsyncGen
     yield entry
   }
   if (files === 0) {
-    throw new ModelswarmError('ERR_PATH_EMPTY', `Cannot publish ${path}: the folder holds no file; add the model's files first`,
-      { path })
+    const advice = attempted === 'publish' ? '; add the model\'s files first' : ''
+    throw new ModelswarmError('ERR_PATH_EMPTY', `Cannot ${attempted} ${path}: the folder holds no file${advice}`, { path })
   }
 }
 
@@ -67,17 +71,18 @@ async function * walkFolder (folder: Place, options: WalkOptions): AsyncGenerato
     return await readdir(folder.absolute, { encoding: 'buffer' })
   })
   names.sort(Buffer.compare)
+  const { attempted = 'publish' } = options
   let kept = 0
   for (const bytes of names) {
     options.signal?.throwIfAborted()
-    const name = decodeName(bytes, folder.absolute)
+    const name = decodeName(bytes, folder.absolute, attempted)
     if (SKIPPED.has(name) || name.endsWith(PART_SUFFIX)) continue
     const absolute = join(folder.absolute, name)
     const path = folder.path === '' ? name : `${folder.path}/${name}`
-    const stats = await look(absolute)
+    const stats = await look(absolute, attempted)
     if (!stats.isDirectory()) {
       kept++
-      yield await fileEntry(path, absolute, stats)
+      yield await fileEntry({ path, absolute }, stats, { attempted, advice: 'move it out of the model' })
       continue
     }
     const key = keyOf(stats)
@@ -91,23 +96,31 @@ async function * walkFolder (folder: Place, options: WalkOptions): AsyncGenerato
   if (kept === 0 && folder.path !== '') yield { kind: 'emptyFolder', path: folder.path }
 }
 
-async function look (absolute: string): Promise<BigIntStats> {
+/** What is said of a path at which there is nothing, and what to do. */
+const ABSENT = {
+  publish: 'it does not exist; check the path',
+  inspect: 'it is no link and no root, and there is no such file or folder'
+}
+
+async function look (absolute: string, attempted: string, absent = ABSENT.publish): Promise<BigIntStats> {
   try {
     return await stat(absolute, { bigint: true })
   } catch (err) {
     if (systemCode(err) !== 'ENOENT' && systemCode(err) !== 'ELOOP') throw diskError(err, 'look at', absolute)
-    const link = await onDisk('publish', absolute, async () => await lstat(absolute))
-    if (!link.isSymbolicLink()) throw diskError(err, 'publish', absolute)
-    throw new ModelswarmError('ERR_PATH_NOT_FOUND',
-      `Cannot publish ${absolute}: it is a link to something that does not exist; repair or remove the link`,
-      { cause: err, path: absolute })
+    const link = await onDisk(attempted, absolute, async () => await unlessAbsent(async () => await lstat(absolute)))
+    if (link?.isSymbolicLink() === false) throw diskError(err, attempted, absolute)
+    const seen = link === undefined ? absent : 'it is a link to something that does not exist; repair or remove the link'
+    throw new ModelswarmError('ERR_PATH_NOT_FOUND', `Cannot ${attempted} ${absolute}: ${seen}`, { cause: err, path: absolute })
   }
 }
 
-async function fileEntry (path: string, absolute: string, stats: BigIntStats): Promise<WalkedEntry> {
+async function fileEntry (
+  { path, absolute }: { path: string, absolute: string }, stats: BigIntStats,
+  { attempted, advice }: { attempted: string, advice: string }
+): Promise<WalkedEntry> {
   if (!stats.isFile()) {
     throw new ModelswarmError('ERR_PATH_KIND',
-      `Cannot publish ${absolute}: it is ${kindOf(stats)}, no file; move it out of the model`, { path: absolute })
+      `Cannot ${attempted} ${absolute}: it is ${kindOf(stats)}, no file; ${advice}`, { path: absolute })
   }
   await onDisk('read', absolute, async () => { await access(absolute, constants.R_OK) })
   return { kind: 'file', path, absolute, sizeBytes: Number(stats.size) }
@@ -119,13 +132,14 @@ function kindOf (stats: BigIntStats): string {
   return stats.isBlockDevice() || stats.isCharacterDevice() ? 'a device' : 'something unknown'
 }
 
-function decodeName (bytes: Buffer, folder: string): string {
+function decodeName (bytes: Buffer, folder: string, attempted: string): string {
   try {
     // ignoreBOM keeps a leading U+FEFF, which is a legal part of a name.
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
   } catch (err) {
     throw new ModelswarmError('ERR_UNSAFE_NAME',
-      `Cannot publish ${join(folder, bytes.toString('latin1'))}: its name is not valid UTF-8; rename it`, { cause: err, path: folder })
+      `Cannot ${attempted} ${join(folder, bytes.toString('latin1'))}: its name is not valid UTF-8; rename it`,
+      { cause: err, path: folder })
   }
 }
 

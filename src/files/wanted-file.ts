@@ -33,6 +33,8 @@ export interface WantedFile {
   part: FileIdentity | undefined
   /** Of the part file since it was first opened here. */
   partInode: bigint | undefined
+  /** The part file was made here, empty, so that what was not written of it is zeros. */
+  isNew?: boolean
   /** Slots whose block is not held. */
   slotsMissing: number
   /** Writes that have returned, and how many of them are on the disk for sure: fdatasync began after them. */

@@ -37,7 +37,7 @@ export class HeaderCursor {
     ensure(bytes <= this.left, 'header cut short')
     const length = Math.min(this.left, Math.max(this.#nextChunkBytes, bytes))
     this.#nextChunkBytes = Math.min(HEADER_MOST_BYTES, this.#nextChunkBytes * 2)
-    const chunk = await this.#read(this.offset, length)
+    const chunk = await this.#read(this.offset, length, bytes)
     ensure(chunk.byteLength >= bytes, 'header cut short')
     this.#chunk = new DataView(chunk.buffer, chunk.byteOffset, chunk.byteLength)
     this.#chunkOffset = this.offset

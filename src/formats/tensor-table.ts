@@ -24,8 +24,20 @@ export interface TensorTable {
   readonly tensors: readonly Tensor[]
 }
 
-/** Reads `length` bytes at `offset` of a file; fewer only at its end. The caller of it owns the bytes. */
-export type ReadRange = (offset: number, length: number) => Promise<Uint8Array>
+/**
+ * Reads up to `length` bytes at `offset` of a file, and at least `least` (default: all of them); fewer only at its end.
+ * The caller of it owns the bytes.
+ */
+export type ReadRange = (offset: number, length: number, least?: number) => Promise<Uint8Array>
+
+const WEIGHTS = /\.(safetensors|gguf)$/i
+/** Room for the magic of one format and the header's length of the other. */
+const LEAST_BYTES = 8
+
+/** True for the name and size of a file that readTensorTable may find tensors in, as far as these tell. */
+export function isNamedWeights (path: string, fileBytes: number): boolean {
+  return fileBytes >= LEAST_BYTES && WEIGHTS.test(path)
+}
 
 /**
  * Reads the tensor table of a weights file: GGUF by its magic, safetensors by the extension of `path`.
@@ -37,9 +49,9 @@ export type ReadRange = (offset: number, length: number) => Promise<Uint8Array>
 export async function readTensorTable (
   path: string, read: ReadRange, fileBytes: number
 ): Promise<TensorTable | undefined> {
-  if (fileBytes < 8) return undefined
-  const start = await read(0, 8)
-  if (start.byteLength < 8) return undefined
+  if (fileBytes < LEAST_BYTES) return undefined
+  const start = await read(0, LEAST_BYTES)
+  if (start.byteLength < LEAST_BYTES) return undefined
   try {
     if (isGguf(start)) return await readGguf(read, fileBytes)
     if (path.toLowerCase().endsWith('.safetensors')) return await readSafetensors(read, fileBytes)

@@ -30,16 +30,17 @@ export function checkLinger (root: string, options: LingerOptions): void {
   checkText('linger', 'root', root)
   checkKeys('linger', options, ['seconds', 'signal'])
   if (options.seconds === undefined) throw new TypeError('linger: seconds is missing; it is a number of seconds')
-  checkSeconds('linger', 'seconds', options.seconds)
+  checkSeconds('linger', 'seconds', options.seconds, true)
   checkAbortSignal('linger', options.signal)
 }
 
 export function checkInspect (linkOrRootOrPath: string, options: InspectOptions): void {
   checkPath('inspect', 'linkOrRootOrPath', linkOrRootOrPath)
-  checkKeys('inspect', options, ['peers', 'giveUpSeconds', 'tensors', 'signal'])
+  checkKeys('inspect', options, ['peers', 'giveUpSeconds', 'tensors', 'onNote', 'signal'])
   checkPeers('inspect', options.peers)
   checkSeconds('inspect', 'giveUpSeconds', options.giveUpSeconds)
   checkFlag('inspect', 'tensors', options.tensors)
+  checkFunction('inspect', 'onNote', options.onNote)
   checkAbortSignal('inspect', options.signal)
 }
 

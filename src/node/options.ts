@@ -114,12 +114,13 @@ export function checkAbortSignal (what: string, value: unknown): void {
   }
 }
 
-/** @throws TypeError, RangeError when the value is there and no number of seconds */
-export function checkSeconds (what: string, name: string, value: unknown): void {
+/** @throws TypeError, RangeError when the value is there and no number of seconds, or 0 where that makes no sense */
+export function checkSeconds (what: string, name: string, value: unknown, isZeroAllowed = false): void {
   if (value === undefined) return
   if (typeof value !== 'number') throw new TypeError(`${what}: ${name} is a number of seconds; got ${shown(value)}`)
-  if (!(Number.isFinite(value) && value >= 0)) {
-    throw new RangeError(`${what}: ${name} is a number of seconds, at least 0; got ${value}`)
+  if (!(Number.isFinite(value) && (value > 0 || (isZeroAllowed && value === 0)))) {
+    const least = isZeroAllowed ? 'at least 0' : 'more than 0'
+    throw new RangeError(`${what}: ${name} is a number of seconds, ${least}; got ${value}`)
   }
 }
 

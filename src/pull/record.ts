@@ -30,6 +30,11 @@ export class PullRecord {
     this.#checkpointAt = this.#recordedAt
   }
 
+  /** The first record, so that the pull is known from now on. Waits for nothing. */
+  begin (): void {
+    this.#begin(false)
+  }
+
   /** A block was written. Begins a record when one is due; never waits. */
   onStored (bytes: number): void {
     this.#bytes += bytes
@@ -38,13 +43,17 @@ export class PullRecord {
     const now = this.#parts.clock.now()
     const isCheckpoint = this.#checkpointBytes >= CHECKPOINT_BYTES || now - this.#checkpointAt >= CHECKPOINT_INTERVAL_MS
     if (!isCheckpoint && this.#bytes < RECORD_BYTES && now - this.#recordedAt < RECORD_INTERVAL_MS) return
-    this.#underWay = this.#write(isCheckpoint).catch(this.#parts.onFailed).finally(() => { this.#underWay = undefined })
+    this.#begin(isCheckpoint)
   }
 
   /** The last record: after it nothing is under way. `synced` for a clean end, so that nothing is read again. */
   async end (): Promise<void> {
     await this.#underWay
     await this.#write(true)
+  }
+
+  #begin (isCheckpoint: boolean): void {
+    this.#underWay = this.#write(isCheckpoint).catch(this.#parts.onFailed).finally(() => { this.#underWay = undefined })
   }
 
   async #write (isCheckpoint: boolean): Promise<void> {

@@ -62,6 +62,12 @@ export class BlockStates {
     return this.stored.has(block)
   }
 
+  /** A block more is wanted: it is missing, unless it was wanted before. */
+  want (block: number): void {
+    if (this.stored.has(block) || this.inFlight.has(block) || !this.missing.add(block)) return
+    this.#missingBytes += this.#sizeOf(block)
+  }
+
   /** missing → in flight; or one source more for a block in flight. */
   ask (block: number, sourceId: string, now: number): void {
     const known = this.inFlight.get(block)

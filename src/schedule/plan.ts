@@ -27,6 +27,7 @@ export interface PlanParts {
   sizeOf: (block: number) => number
   maxBlockBytes: number
   random: () => number
+  spareGraceMs?: number
 }
 
 /** Decides what is asked of whom next, from the ledger and the availability, and writes it into the ledger. Pure. */
@@ -36,6 +37,7 @@ export class Plan {
   readonly #sizeOf: (block: number) => number
   readonly #maxBlockBytes: number
   readonly #random: () => number
+  readonly #spareGraceMs: number
   #actions: Action[] = []
   /** Since when blocks have been missing that no open source had room for. */
   #scarceSince: number | undefined
@@ -47,6 +49,7 @@ export class Plan {
     this.#sizeOf = parts.sizeOf
     this.#maxBlockBytes = parts.maxBlockBytes
     this.#random = parts.random
+    this.#spareGraceMs = parts.spareGraceMs ?? SPARE_GRACE_MS
   }
 
   /** When `next` should be called again though nothing happened, in the clock's ms; undefined for never. */
@@ -146,7 +149,7 @@ export class Plan {
       // A spare publisher has seen every block in other hands: the peer exchange that names them gets its time. What
       // nobody else holds after that is asked for freely.
       source.spareSince ??= now
-      const freeAt = source.spareSince + SPARE_GRACE_MS
+      const freeAt = source.spareSince + this.#spareGraceMs
       if (freeAt > now) this.#wake(freeAt)
       // Looks at every missing block when there is nothing for it: only after something changed, not at every plan.
       else if (source.isDirty) {

@@ -20,6 +20,8 @@ export interface SchedulerParts {
   maxBlockBytes: number
   random: () => number
   budgetBytes?: number
+  /** For how long a spare publisher is not asked freely. Default: SPARE_GRACE_MS. */
+  spareGraceMs?: number
 }
 
 /**
@@ -54,6 +56,12 @@ export class Scheduler {
   /** When `plan` should be called again though nothing happened, in the clock's ms; undefined for never. */
   get wakeAt (): number | undefined {
     return this.#plan.wakeAt
+  }
+
+  /** A block more is wanted. */
+  want (block: number): void {
+    this.states.want(block)
+    this.#ledger.dirtyAll()
   }
 
   /** A source appears with what it holds; the bitfield is handed over. */

@@ -98,6 +98,15 @@ export class Held {
     await this.#database.flushed()
   }
 
+  /** Every root and target that something is recorded for. */
+  * list (): Generator<{ readonly root: string, readonly target: string }> {
+    for (const { key, value } of this.#table.getRange({})) {
+      if (key.byteLength !== 33) continue
+      const head = StoredObject.parse(value)
+      yield { root: head.text('root'), target: head.text('target') }
+    }
+  }
+
   /** The targets that something of a root is recorded for. */
   targets (root: string): string[] {
     const targets = []

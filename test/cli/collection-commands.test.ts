@@ -57,6 +57,23 @@ describe('modelswarm inspect', () => {
     expect(nodeOptions[0]?.avoidPeerIds).toEqual([PEER])
   })
 
+  it('asks peers for headers that are not here, unless it is about a path', async () => {
+    const [config] = inspection.files
+    const here: Inspection = { ...inspection, files: [{ path: 'a.safetensors', bytes: 2038, blocks: 1, isHeaderMissing: true }] }
+    const collection = fakeCollection({ inspect: async () => here })
+    const node = fakeNode({
+      inspect: async (_what, options) => {
+        options?.onNote?.('Waiting')
+        return inspection
+      }
+    })
+    const { stdout, nodeOptions } = await runCli(['inspect', LINK], { collection, node })
+    expect(nodeOptions).toHaveLength(1)
+    expect(stdout).toMatch(/^its tensors are not on this machine, asking peers\nnote: Waiting\n/)
+    expect(stdout).toContain(config?.path)
+    expect((await runCli(['inspect', 'folder'], { collection, node })).nodeOptions).toEqual([])
+  })
+
   it('does not ask peers about a path', async () => {
     const collection = fakeCollection({
       inspect: async () => { throw new ModelswarmError('ERR_PATH_NOT_FOUND', 'There is no folder x') }
@@ -108,6 +125,16 @@ describe('modelswarm ls and rm', () => {
     expect((await runCli(['ls', '--json'], { collection })).events).toEqual([{ event: 'model', ...summary }])
     expect((await runCli(['ls'], { collection })).stdout).toMatch(new RegExp(`llama +100 B +50 % +pulled +${ROOT} +/m/llama`))
     expect((await runCli(['ls'])).stdout).toMatch(/^no models yet/)
+    const begun = fakeCollection({ list: async () => [{ ...summary, isUnfinished: true }] })
+    expect((await runCli(['ls'], { collection: begun })).stdout).toMatch(/100 B +50 % +pulled, unfinished +baf/)
+  })
+
+  it('says where roots are found when it is asked to forget something else', async () => {
+    const { code, stderr } = await runCli(['rm', 'llama'])
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: 'modelswarm: Cannot forget llama: it is no root and no link; "modelswarm ls" lists the roots of the models here\n'
+    })
   })
 
   it('forgets the root of a link', async () => {

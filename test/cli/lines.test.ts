@@ -19,11 +19,11 @@ const progress: PullProgress = {
 describe('the line of a pull', () => {
   it('says everything where there is no terminal', () => {
     expect(pullLine(progress))
-      .toBe('63 %, 640 MiB of 1.00 GiB, 52.1 MiB/s, 7 s left, 4 peers, 40 % from the publisher')
+      .toBe('63 %, 640 MiB of 1.00 GiB, 52.1 MiB/s, 7 s left, 4 peers, 38 % from the publisher')
   })
 
   it('begins with a bar on a terminal', () => {
-    expect(pullLine(progress, 120)).toMatch(/^█{18}░{12} {2}63 % {2}640 MiB of 1\.00 GiB .* 40 % from the publisher$/)
+    expect(pullLine(progress, 120)).toMatch(/^█{18}░{12} {2}63 % {2}640 MiB of 1\.00 GiB .* 38 % from the publisher$/)
   })
 
   it.each([120, 100, 80, 60, 40, 20])('never fills a terminal of %d columns', columns => {
@@ -34,6 +34,15 @@ describe('the line of a pull', () => {
     const nothing = { peers: 0, origins: 0, local: 0 }
     expect(pullLine({ ...progress, secondsLeft: undefined, from: nothing, fromPublisher: 0 }))
       .toBe('63 %, 640 MiB of 1.00 GiB, 52.1 MiB/s, 4 peers')
+  })
+
+  it('says what is copied, with the shares that the last line will have', () => {
+    const local = 160 * 1024 ** 2
+    const from = { peers: 480 * 1024 ** 2, origins: 0, local }
+    expect(pullLine({ ...progress, from, fromPublisher: 320 * 1024 ** 2 }))
+      .toMatch(/, 4 peers, 50 % from the publisher, 25 % copied on this machine$/)
+    expect(pullLine({ ...progress, peers: 0, from: { peers: 0, origins: 0, local }, fromPublisher: 0 }))
+      .toMatch(/, 7 s left, 25 % copied on this machine$/)
   })
 
   it('stands an empty model', () => {

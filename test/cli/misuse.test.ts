@@ -22,6 +22,12 @@ describe('misuse of the command line', () => {
     [['pull', LINK, '--out', 'x', '--linger', 'soon']],
     [['pull', LINK, '--out', 'x', '--linger', '']],
     [['pull', LINK, '--out', 'x', '--give-up', 'Infinity']],
+    [['pull', LINK, '--out', 'x', '--give-up', '0']],
+    [['pull', LINK, '--out', 'x', '--give-up', '0.0']],
+    [['pull', LINK, '--out', 'x', '--give-up', '-1']],
+    [['pull', LINK, '--out', 'x', '--give-up', 'NaN']],
+    [['pull', LINK, '--out', 'x', '--linger', 'NaN']],
+    [['inspect', LINK, '--give-up', '0']],
     [['pull', LINK, '--out', 'x', '--give-up', '1e999']],
     [['pull', LINK, '--out', 'x', '--state', '']],
     [['inspect']],
@@ -38,7 +44,19 @@ describe('misuse of the command line', () => {
   it('is said in one sentence, without commander\'s full stop', async () => {
     const { stderr } = await runCli(['pull', LINK, '--out', ''])
     expect(stderr).not.toContain('.,')
-    expect(stderr).toMatch(/It is empty, see modelswarm --help\n$/)
+    expect(stderr).toMatch(/It is empty, see modelswarm pull --help\n$/)
+  })
+
+  it.each([
+    [['pull'], 'modelswarm pull --help'],
+    [['share', '--frobnicate', 'x'], 'modelswarm share --help'],
+    [['inspect', 'x', '--give-up', '0'], 'modelswarm inspect --help'],
+    [['ls', 'more'], 'modelswarm ls --help'],
+    [['frobnicate'], 'modelswarm --help'],
+    [['help', 'frobnicate'], 'modelswarm --help'],
+    [[], 'modelswarm --help']
+  ])('%j points to the help of what was asked', async (args, help) => {
+    expect((await runCli(args)).stderr).toMatch(new RegExp(` see ${help}\\n$`))
   })
 
   it('an option the library refuses exits 2, any other failure 1', async () => {

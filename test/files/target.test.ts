@@ -75,6 +75,28 @@ describe('openTarget', () => {
       ['a.bin', 'none', 'none/at all', 'sub', 'sub/b.bin', 'sub/empty', 'z'])
   })
 
+  it('leaves zeros a hole in a file that it made, and writes them over what was there', async () => {
+    const bytes = 1024 * 1024
+    const zeros = '\0'.repeat(bytes)
+    const model = smallModel({ 'w.bin': `x${zeros.slice(1)}${zeros}${zeros}y` }, bytes)
+    const dir = await tempFolder()
+    const target = await opened(dir, model)
+    await writeAll(target, model)
+    await target.finish()
+    await target.close()
+    const sparse = await stat(join(dir, 'w.bin'))
+    expect(sparse.size).toBe(3 * bytes + 1)
+    expect(sparse.blocks * 512).toBeLessThan(2 * bytes)
+    expect((await readFile(join(dir, 'w.bin'), 'latin1'))).toBe(`x${zeros.slice(1)}${zeros}${zeros}y`)
+    await rename(join(dir, 'w.bin'), join(dir, 'w.bin.modelswarm-part'))
+    await writeFile(join(dir, 'w.bin.modelswarm-part'), 'z'.repeat(3 * bytes + 1))
+    const again = await opened(dir, model)
+    await writeAll(again, model)
+    await again.finish()
+    await again.close()
+    expect((await readFile(join(dir, 'w.bin'), 'latin1'))).toBe(`x${zeros.slice(1)}${zeros}${zeros}y`)
+  })
+
   it('refuses blocks of another length, and reads of blocks not held', async () => {
     const target = await opened(await tempFolder(), smallModel(FILES))
     await expect(target.write(0, new Uint8Array(3))).rejects.toThrow(RangeError)

@@ -84,6 +84,22 @@ describe('walk', () => {
     await new Promise(resolve => server.close(resolve))
   })
 
+  it('says what was attempted, and what to do about a path that is itself no file', async () => {
+    const dir = await tempFolder()
+    const messageOf = async (path: string, attempted: 'publish' | 'inspect'): Promise<string> => {
+      const err: unknown = await all(walk(path, { attempted })).catch((thrown: unknown) => thrown)
+      return err instanceof Error ? err.message : ''
+    }
+    expect(await messageOf('/dev/null', 'publish'))
+      .toBe('Cannot publish /dev/null: it is a device, no file; name a file or folder to publish')
+    expect(await messageOf('/nope', 'inspect'))
+      .toBe('Cannot inspect /nope: it is no link and no root, and there is no such file or folder')
+    expect(await messageOf('/nope', 'publish')).toBe('Cannot publish /nope: it does not exist; check the path')
+    execFileSync('mkfifo', [join(dir, 'pipe')])
+    expect(await messageOf(dir, 'inspect'))
+      .toBe(`Cannot inspect ${join(dir, 'pipe')}: it is a named pipe, no file; move it out of the model`)
+  })
+
   it('refuses a missing path, an empty folder and a folder of empty folders', async () => {
     const dir = await tempFolder()
     await expect(all(walk(join(dir, 'no')))).rejects.toMatchObject({ code: 'ERR_PATH_NOT_FOUND' })

@@ -3,8 +3,11 @@ import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { openCollection } from '../../src/index.ts'
 import { tempFolder } from '../files/temp-folder.ts'
+import { honestModel, rawSeeder } from '../hostile/raw-seeder.ts'
 import { noise } from '../model/tree-fixtures.ts'
-import { printsOf, startNode, target, writeFiles } from './nodes.ts'
+import { eventually, printsOf, startNode, target, writeFiles } from './nodes.ts'
+import type { RawPeer } from '../hostile/raw-peer.ts'
+import type { Model } from '../hostile/raw-seeder.ts'
 import type { Collection, PublishedModel } from '../../src/index.ts'
 
 const BYTES = 3_000_000
@@ -108,6 +111,68 @@ describe('list', () => {
     expect((await collection.list())[0]?.heldBytes).toBe(3)
     await rm(file)
     expect((await collection.list())[0]?.heldBytes).toBe(3)
+  })
+})
+
+/** A peer that has everything and gives the first two blocks it is asked for; once allowed, all. */
+async function seederOfTwo (): Promise<{ model: Model, peer: RawPeer, allow: () => void }> {
+  const model = await honestModel()
+  let left = 2
+  const { peer } = await rawSeeder(model, {
+    onBlock: (index, session) => { if (left-- > 0) session.give(index, model.block(index)) }
+  })
+  return { model, peer, allow: () => { left = Infinity } }
+}
+
+describe('list of pulls that have not ended', () => {
+  it('has them with what is held, while they run and when they were broken off, until they are complete', async () => {
+    const { model, peer, allow } = await seederOfTwo()
+    const dir = await tempFolder()
+    const out = await target()
+    const root = model.root.toString()
+    const collection = await openCollection({ dir })
+    onTestFinished(async () => { await collection.close() })
+    expect(await collection.list()).toEqual([])
+    const node = await startNode({ dir })
+    const controller = new AbortController()
+    let bytes = 0
+    const pulling = node.pull(root, out, {
+      peers: [peer.addr],
+      signal: controller.signal,
+      onProgress: event => { if (event.type === 'progress') bytes = event.bytes }
+    })
+    pulling.catch(() => {})
+    const known = { root, name: 'pulled', path: out, origin: 'pulled', isUnfinished: true }
+    await eventually(async () => (await collection.list()).length === 1, 'the pull is listed')
+    expect(await collection.list()).toMatchObject([known])
+    await eventually(() => bytes > 0, 'blocks have come')
+    controller.abort(new Error('enough'))
+    await expect(pulling).rejects.toThrow('enough')
+    const [listed] = await collection.list()
+    expect(listed).toMatchObject(known)
+    expect(listed?.heldBytes).toBeGreaterThanOrEqual(bytes)
+    await expect(collection.verify(root)).rejects.toMatchObject({ code: 'ERR_UNKNOWN_ROOT', message: expect.stringContaining('complete') })
+    allow()
+    await node.pull(root, out, { peers: [peer.addr] })
+    expect(await collection.list()).toMatchObject([{ root, path: out, heldBytes: listed?.bytes }])
+    expect((await collection.list())[0]).not.toHaveProperty('isUnfinished')
+  })
+
+  it('counts nothing of files that are gone, and forgets them', async () => {
+    const { model, peer } = await seederOfTwo()
+    const dir = await tempFolder()
+    const out = await target()
+    const root = model.root.toString()
+    const pulling = (await startNode({ dir })).pull(root, out, { peers: [peer.addr], giveUpSeconds: 0.5 })
+    await expect(pulling).rejects.toMatchObject({ code: 'ERR_GAVE_UP' })
+    const collection = await openCollection({ dir })
+    onTestFinished(async () => { await collection.close() })
+    expect((await collection.list())[0]?.heldBytes).toBeGreaterThan(0)
+    await rm(out, { recursive: true })
+    expect(await collection.list()).toMatchObject([{ root, heldBytes: 0, isUnfinished: true }])
+    await collection.forget(root)
+    expect(await collection.list()).toEqual([])
+    await expect(collection.forget(root)).rejects.toMatchObject({ code: 'ERR_UNKNOWN_ROOT' })
   })
 })
 

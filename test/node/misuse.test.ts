@@ -57,6 +57,15 @@ describe('a node', () => {
     expect(err).toMatchObject({ message: expect.stringMatching(message) })
   })
 
+  it('takes no time to give up in which nothing can come', async () => {
+    const node = await startNode()
+    for (const giveUpSeconds of [0, -1, NaN, Infinity]) {
+      await expect(node.pull(ROOT, 'x', { giveUpSeconds })).rejects.toThrow(/^pull: giveUpSeconds is .* more than 0; got/)
+      await expect(node.inspect(ROOT, { giveUpSeconds })).rejects.toThrow(RangeError)
+    }
+    await node.linger(ROOT, { seconds: 0 })
+  })
+
   it('takes no empty path for the current folder', async () => {
     const node = await startNode()
     await expect(node.publish('')).rejects.toMatchObject({ code: 'ERR_BAD_OPTION' })

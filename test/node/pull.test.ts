@@ -81,6 +81,24 @@ describe('a pull', () => {
     expect(again.from).toEqual({ peers: 0, origins: 0, local: 0 })
   })
 
+  it('says nothing of peers while it copies on this machine, and that none is known only when it needs one', async () => {
+    const { model, dir } = await published()
+    const node = await startNode()
+    await node.publish(dir)
+    const notes: string[] = []
+    const onProgress = (event: PullEvent): void => { if (event.type === 'note') notes.push(event.message) }
+    await node.pull(model.root, await target(), { onProgress })
+    expect(notes).toEqual([])
+    const state = await tempFolder()
+    const earlier = await startNode({ dir: state })
+    await earlier.inspect(model.link)
+    await earlier.stop()
+    const later = await startNode({ dir: state })
+    const lonely = later.pull(model.root, await target(), { onProgress, giveUpSeconds: 0.5 })
+    await expect(lonely).rejects.toMatchObject({ code: 'ERR_GAVE_UP' })
+    expect(notes[0]).toMatch(/^No address of a peer is known yet/)
+  })
+
   it('copies from this machine what another folder has, and fetches no byte of it', async () => {
     const { model } = await published()
     const puller = await startNode()

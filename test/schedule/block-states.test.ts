@@ -79,6 +79,16 @@ describe('block states', () => {
     expect([states.missingBytes, states.storedBytes]).toEqual([2 + 4, 3])
   })
 
+  it('take in blocks that are wanted later, each once', () => {
+    const states = new BlockStates(bitfield([]), bitfield([]), sizeOf)
+    for (const block of [3, 3, 1]) states.want(block)
+    expect([[...states.missing.indexes()], states.missingBytes]).toEqual([[1, 3], 2 + 4])
+    states.store(1)
+    states.ask(3, 'a', 0)
+    for (const block of [1, 3]) states.want(block)
+    expect([states.missing.count, states.missingBytes, states.inFlight.size, states.storedBytes]).toEqual([0, 0, 1, 2])
+  })
+
   it('refuse arrows that are not there', () => {
     const states = fresh()
     states.store(3)

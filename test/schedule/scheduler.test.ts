@@ -331,6 +331,19 @@ describe('scheduler with a choosing publisher', () => {
     expect(one.outstandingBytes).toBe(0)
   })
 
+  it('asks for blocks as they become wanted, of a spare publisher without delay where told so', () => {
+    const states = new BlockStates(some(9, []), new Bitfield(9), () => SIZE)
+    const parts = { sizeOf: () => SIZE, maxBlockBytes: SIZE, random: seededRandom(1) }
+    const one = new Scheduler({ ...parts, states, spareGraceMs: 0 })
+    one.addSource('p', all(9), Mode.spare)
+    expect(one.plan(0)).toEqual([])
+    one.want(4)
+    expect(one.plan(1)).toEqual([{ type: 'request', sourceId: 'p', blocks: [4] }])
+    deliver(one, 'p', 4, 2)
+    one.want(7)
+    expect(one.plan(3)).toEqual([{ type: 'request', sourceId: 'p', blocks: [7] }])
+  })
+
   it('asks a spare publisher at once for nothing that others hold', () => {
     const one = scheduler(2)
     one.addSource('p', all(2), Mode.spare)
