@@ -10,7 +10,6 @@ import { isBlock } from './model/verify.ts'
 import { hashWorkers } from './node/hash-workers.ts'
 import { checkAbortSignal, checkDir, checkFunction, checkKeys, checkPath, checkFlag } from './node/options.ts'
 import { clock, hash } from './node/ports.ts'
-import { publish } from './publish.ts'
 import { knownManifest } from './serve.ts'
 import { openStore } from './store/open-store.ts'
 import type { Collection, Inspection, ModelSummary, Verification, VerifyOptions } from './api.ts'
@@ -110,6 +109,7 @@ class StoreCollection implements Collection {
   }
 
   async #index (path: string, signal: AbortSignal | undefined): Promise<Found> {
+    const { publish } = await import('./publish.ts')
     const { manifest, record } = await publish(path, {
       store: this.#store,
       readers: this.#readers,
