@@ -26,8 +26,17 @@ export async function bundleCli (cli) {
   await bundling.close()
   rmSync(cli, { recursive: true })
   mkdirSync(join(cli, 'chunks'), { recursive: true })
-  for (const { fileName, code } of output) writeFileSync(join(cli, fileName), code)
+  for (const { fileName, code } of output) writeFileSync(join(cli, fileName), inAscii(code))
   writeFileSync(join(cli, 'LICENSES.txt'), licences(output.flatMap(chunk => chunk.moduleIds)))
+}
+
+/**
+ * One dash in a comment makes V8 keep the whole file in two bytes a character, and read it slower: 20 to 30 ms of a
+ * pull. An escape means the same in a text, a pattern, a name and a comment, but for what is refused here.
+ */
+function inAscii (code) {
+  if (/\\\P{ASCII}|String\.raw`[^`]*\P{ASCII}/u.test(code)) throw new Error('A character cannot be escaped where it stands')
+  return code.replace(/\P{ASCII}/gu, char => char.split('').map(unit => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`).join(''))
 }
 
 /** What each package in the bundle asks to be kept with it. */
