@@ -41,7 +41,7 @@ function inAscii (code) {
 
 /** What each package in the bundle asks to be kept with it. */
 function licences (moduleIds) {
-  const folders = new Set(moduleIds.flatMap(id => /^(.*\/node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(id)?.[1] ?? []))
+  const folders = new Set(moduleIds.flatMap(id => /^(.*[\\/]node_modules[\\/](?:@[^\\/]+[\\/])?[^\\/]+)[\\/]/.exec(id)?.[1] ?? []))
   return [...folders].sort().map(folder => {
     const { name, version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
     const texts = readdirSync(folder).filter(file => /^(licen[cs]e|notice|copying)/i.test(file))
