@@ -9,6 +9,7 @@ import { GIB, MIB } from './bench.ts'
 import { publish } from './publish.ts'
 import { schedule } from './schedule.ts'
 import { soak } from './soak.ts'
+import { start } from './start.ts'
 import { state } from './state.ts'
 import { transfer } from './transfer.ts'
 import type { Bench, NetworkBench, NetworkOptions } from './bench.ts'
@@ -45,6 +46,7 @@ export const BENCHES: ReadonlyMap<string, Entry> = new Map<string, Entry>([
     ...NETWORK, networkBench: longPath, sizeBytes: 512 * MIB, network: { peers: 1, mbitPerSec: 200, rttMs: 100 }
   }],
   ['hostile', { ...USUAL, bench: hostile, isUsual: false, limitMs: 30 * MINUTES }],
+  ['start', { ...USUAL, bench: start, isUsual: false, sizeBytes: 64 * MIB }],
   ['connections', { ...USUAL, bench: connections, isUsual: false }],
   ['crash-test', { ...LASTING, bench: crashTest, takes: ['kills', 'seed'] }],
   ['fuzz', { ...LASTING, bench: fuzz, takes: ['inputs', 'seed'] }],

@@ -10,6 +10,7 @@
 //   npm run bench -- flash [--peers 8] [--rate 40] [--rtt 10]       a publisher and many peers, behind limited links
 //   npm run bench -- long-path [--rate 200] [--rtt 100]             one peer, far away
 //   npm run bench -- hostile                                       honest transfers beside peers that break the rules
+//   npm run bench -- start                                         what a process spends before it is warm
 //   npm run bench -- connections                                   what a node spends on each peer
 //   npm run crash-test [-- --kills 200] [--seed N]                  exit code 1 when a promise is broken
 //   npm run fuzz [-- --inputs 1000000] [--seed N]                   likewise

@@ -1,4 +1,5 @@
-// Builds src, examples and bench into dist, from scratch, so that no file of an earlier build stays behind.
+// Builds src, examples and bench into dist, from scratch, so that no file of an earlier build stays behind; then makes a
+// few files of the command line's many.
 //
 //   node scripts/build.mjs            always
 //   node scripts/build.mjs --if-old   only when dist is missing, unfinished, or older than what it is made of
@@ -7,12 +8,13 @@ import { readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { bundleCli } from './bundle.mjs'
 
 const project = join(dirname(fileURLToPath(import.meta.url)), '..')
 const dist = join(project, 'dist')
 /** Written last, so that its age is that of the last build that went well. */
 const stamp = join(dist, '.built')
-const inputs = ['src', 'examples', 'bench', 'test/sim', 'test/hostile', 'tsconfig.json', 'tsconfig.build.json', 'package.json']
+const inputs = ['scripts', 'src', 'examples', 'bench', 'test/sim', 'test/hostile', 'tsconfig.json', 'tsconfig.build.json', 'package.json']
 
 function changedMs (path) {
   const stats = statSync(path, { throwIfNoEntry: false })
@@ -28,6 +30,10 @@ if (!isFresh || !process.argv.includes('--if-old')) {
   rmSync(dist, { recursive: true, force: true })
   const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc')
   const built = spawnSync(process.execPath, [tsc, '-p', join(project, 'tsconfig.build.json')], { stdio: 'inherit' })
-  if (built.status === 0) writeFileSync(stamp, '')
-  else process.exitCode = built.status ?? 1
+  if (built.status === 0) {
+    await bundleCli(join(dist, 'src/cli'))
+    writeFileSync(stamp, '')
+  } else {
+    process.exitCode = built.status ?? 1
+  }
 }

@@ -11,7 +11,6 @@ import { hashWorkers } from './node/hash-workers.ts'
 import { checkAbortSignal, checkDir, checkFunction, checkKeys, checkPath, checkFlag } from './node/options.ts'
 import { clock, hash } from './node/ports.ts'
 import { unfinishedPulls } from './node/unfinished.ts'
-import { publish } from './publish.ts'
 import { knownManifest } from './serve.ts'
 import { openStore } from './store/open-store.ts'
 import type { Collection, Inspection, ModelSummary, Verification, VerifyOptions } from './api.ts'
@@ -117,6 +116,7 @@ class StoreCollection implements Collection {
   }
 
   async #index (path: string, signal: AbortSignal | undefined): Promise<Found> {
+    const { publish } = await import('./publish.ts')
     const { manifest, record } = await publish(path, {
       store: this.#store,
       readers: this.#readers,

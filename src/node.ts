@@ -9,10 +9,8 @@ import { Bitfield } from './model/bitfield.ts'
 import { formatLink, parseLink } from './model/link.ts'
 import { dialable } from './node/addresses.ts'
 import { linkPeers } from './node/link-peers.ts'
-import { openNodeParts } from './node/open.ts'
 import { checkInspect, checkLinger, checkPublish, checkPull } from './node/calls.ts'
 import { checkText, resolveNodeOptions } from './node/options.ts'
-import { publish } from './publish.ts'
 import { pull } from './pull.ts'
 import { knownManifest, recordAccess } from './serve.ts'
 import type {
@@ -39,6 +37,8 @@ import type { Swarm } from './swarm/swarm.ts'
 export async function createNode (options: NodeOptions): Promise<Node> {
   const resolved = resolveNodeOptions(options)
   resolved.signal?.throwIfAborted()
+  // Two thirds of all that this library loads is libp2p: who only looks at a state folder does without.
+  const { openNodeParts } = await import('./node/open.ts')
   return new ModelswarmNode(await openNodeParts(resolved))
 }
 
@@ -66,6 +66,7 @@ class ModelswarmNode implements Node {
   async publish (path: string, options: PublishOptions = {}): Promise<PublishedModel> {
     checkPublish(path, options)
     return await this.#running(options.signal, async signal => {
+      const { publish } = await import('./publish.ts')
       const { record, manifest } = await publish(path, { ...this.#parts, onProgress: options.onProgress, signal })
       await this.#parts.swarms.replace(manifest.root, swarm => {
         const held = new Bitfield(manifest.blockCount)
@@ -145,6 +146,7 @@ class ModelswarmNode implements Node {
     return await this.#running(options.signal, async signal => {
       const parts = this.#parts
       if (asRoot(linkOrRootOrPath) === undefined) {
+        const { publish } = await import('./publish.ts')
         const { manifest, record } = await publish(linkOrRootOrPath, { ...parts, isListed: false, signal })
         return await describe(manifest, { ...parts, tensors, files: record.files })
       }

@@ -1,5 +1,6 @@
 const BYTE_UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB']
-const THOUSANDS = new Intl.NumberFormat('en-US')
+/** By hand: making an Intl.NumberFormat takes 10 ms of every command. */
+const THOUSANDS = /\B(?=(\d{3})+$)/g
 
 /** A size for people, in powers of 1024 with three significant digits: `0 B`, `999 B`, `1.00 GiB`. */
 export function formatBytes (bytes: number): string {
@@ -43,7 +44,7 @@ export function formatShare (part: number, whole: number): string {
 
 /** A count with its noun: `1 file`, `4,096 blocks`. */
 export function formatCount (count: number, noun: string): string {
-  return `${THOUSANDS.format(count)} ${noun}${count === 1 ? '' : 's'}`
+  return `${String(count).replace(THOUSANDS, ',')} ${noun}${count === 1 ? '' : 's'}`
 }
 
 /** A root short enough for a line of progress; never to be typed in again. */

@@ -1,6 +1,7 @@
 import { noise } from '@chainsafe/libp2p-noise'
 import { isUint8ArrayList, Uint8ArrayList } from 'uint8arraylist'
 import { openedMemory, readMemory, sealedMemory } from '../memory.ts'
+import { noiseCrypto } from './noise-crypto.ts'
 import { NoiseFrames } from './noise-frames.ts'
 import type { NoiseComponents } from '@chainsafe/libp2p-noise'
 import type { ConnectionEncrypter, MessageStream } from '@libp2p/interface'
@@ -19,13 +20,13 @@ export function isReadAtOnce (connection: object): boolean {
 }
 
 /**
- * Noise, with its handshake and cipher untouched, and less garbage around them. @chainsafe/libp2p-noise 17 copies each
- * message that came in two reads into fresh memory that nobody looks at, and hands on each message by itself. What
- * V8 then does with that memory cost more than the cipher. Touches nothing when a connection is not what we know it to
- * be.
+ * Noise as it is, computed by Node's crypto (noise-crypto.ts), with less garbage around. @chainsafe/libp2p-noise 17
+ * copies each message that came in two reads into fresh memory that nobody looks at, and hands on each message by
+ * itself. What V8 then does with that memory cost more than the cipher. Touches nothing when a connection is not what
+ * we know it to be.
  */
 export function leanNoise (): (components: NoiseComponents) => ConnectionEncrypter {
-  const create = noise()
+  const create = noise({ crypto: noiseCrypto })
   return components => {
     const encrypter = create(components)
     const inbound = encrypter.secureInbound.bind(encrypter)

@@ -2,7 +2,6 @@ import '../polyfill.ts'
 import { yamux } from '@chainsafe/libp2p-yamux'
 import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from '@libp2p/crypto/keys'
 import { identify } from '@libp2p/identify'
-import { mdns } from '@libp2p/mdns'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import { createLibp2p } from 'libp2p'
 import { MAX_CONNECTIONS, PARALLEL_DIALS_OF_ALL } from '../defaults.ts'
@@ -72,7 +71,7 @@ async function start (options: Libp2pOptions, listen: readonly string[]): Promis
     connectionEncrypters: [leanNoise()],
     streamMuxers: [yamux({ maxInboundStreams: muxedStreams, maxOutboundStreams: muxedStreams })],
     services: { identify: identify() },
-    ...(options.mdns && isReachable && { peerDiscovery: [mdns({ serviceTag: MDNS_SERVICE })] }),
+    ...(options.mdns && isReachable && { peerDiscovery: [(await import('@libp2p/mdns')).mdns({ serviceTag: MDNS_SERVICE })] }),
     // Its pings queue behind bulk data and would end busy connections (DESIGN.md section 7): sessions watch themselves.
     connectionMonitor: { enabled: false },
     // The defaults (5 a second and host, 10 pending) drop most of a flash crowd; our own limits are at our protocol.

@@ -23,6 +23,8 @@ describe('units for people', () => {
     expect(formatRate(1024 ** 2)).toBe('1.00 MiB/s')
     expect(formatCount(1, 'file')).toBe('1 file')
     expect(formatCount(4096, 'block')).toBe('4,096 blocks')
+    expect(formatCount(999, 'block')).toBe('999 blocks')
+    expect(formatCount(1234567, 'block')).toBe('1,234,567 blocks')
     expect(formatTimeLeft(0.2)).toBe('1 s')
     expect(formatTimeLeft(75)).toBe('1 min 15 s')
     expect(shortRoot('bafybeihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku')).toBe('bafybeih…quvyku')
