@@ -5,11 +5,18 @@ import { RECEIPT_RATE_DECAY, UPLOAD_QUEUE_MS } from '../defaults.ts'
  * rounds of about one receipt's time. Pure: the clock's ms come in.
  */
 export class ReceiptRate {
-  #startsAt = 0
+  #startsAt: number | undefined
   /** Receipts of this round: their bytes, and each times the least time that its peer's receipts take. */
   #bytes = 0
   #byteMs = 0
   #bestBytesPerMs = 0
+
+  /** Something is on its way again: the time before, when nothing was, does not count. */
+  begin (now: number): void {
+    this.#startsAt = now
+    this.#bytes = 0
+    this.#byteMs = 0
+  }
 
   /** Nothing counts of a peer whose least time is not known: Infinity. */
   add (bytes: number, leastMs: number): void {
@@ -25,12 +32,10 @@ export class ReceiptRate {
    *   least time, and what comes back in UPLOAD_QUEUE_MS, so that some always waits; Infinity when nothing is known
    */
   endRound (now: number, { isLimited }: { isLimited: boolean }): number {
-    const elapsedMs = now - this.#startsAt
+    const elapsedMs = now - (this.#startsAt ?? now)
     const bytes = this.#bytes
     const leastMs = this.#byteMs / bytes
-    this.#startsAt = now
-    this.#bytes = 0
-    this.#byteMs = 0
+    this.begin(now)
     if (bytes === 0 || elapsedMs <= 0) return Infinity
     const rate = bytes / elapsedMs
     if (rate > this.#bestBytesPerMs) this.#bestBytesPerMs = rate

@@ -132,6 +132,7 @@ export class UploadWindow {
     // One receipt comes for a block that was sent twice.
     if (peer === undefined || this.#sent.has(key)) return this.drop(peerId, bytes)
     const isSilent = peer.state === 'silent'
+    if (this.#sent.size === 0) this.#receiptRate.begin(now)
     if (isSilent) this.#usedBytes -= bytes
     this.#sent.set(key, { peerId, bytes: isSilent ? 0 : bytes, at: now, isSample: true })
   }
