@@ -6,16 +6,21 @@ import { RECEIPT_RATE_DECAY, UPLOAD_QUEUE_MS } from '../defaults.ts'
  */
 export class ReceiptRate {
   #startsAt: number | undefined
+  #idleSince: number | undefined
   /** Receipts of this round: their bytes, and each times the least time that its peer's receipts take. */
   #bytes = 0
   #byteMs = 0
   #bestBytesPerMs = 0
 
-  /** Something is on its way again: the time before, when nothing was, does not count. */
+  /** Something is on its way again: the time since nothing was does not count. */
   begin (now: number): void {
-    this.#startsAt = now
-    this.#bytes = 0
-    this.#byteMs = 0
+    this.#startsAt = this.#startsAt === undefined ? now : this.#startsAt + now - (this.#idleSince ?? now)
+    this.#idleSince = undefined
+  }
+
+  /** Nothing is on its way any more. */
+  idle (now: number): void {
+    this.#idleSince = now
   }
 
   /** Nothing counts of a peer whose least time is not known: Infinity. */
@@ -35,7 +40,10 @@ export class ReceiptRate {
     const elapsedMs = now - (this.#startsAt ?? now)
     const bytes = this.#bytes
     const leastMs = this.#byteMs / bytes
-    this.begin(now)
+    this.#startsAt = now
+    if (this.#idleSince !== undefined) this.#idleSince = now
+    this.#bytes = 0
+    this.#byteMs = 0
     if (bytes === 0 || elapsedMs <= 0) return Infinity
     const rate = bytes / elapsedMs
     if (rate > this.#bestBytesPerMs) this.#bestBytesPerMs = rate

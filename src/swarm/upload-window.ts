@@ -155,6 +155,7 @@ export class UploadWindow {
     this.#become(peer, 'known')
     if (sent.isSample) peer.loopMs.add(now - sent.at, now)
     this.#receiptRate.add(sent.bytes, peer.loopMs.value)
+    if (this.#sent.size === 0) this.#receiptRate.idle(now)
     if (sent.isSample) this.#learn(peerId, peer.queuedMs, { loopMs: now - sent.at, now })
   }
 
