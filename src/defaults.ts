@@ -106,7 +106,7 @@ export const LIFE_BYTES = 4 * KIB
 /** A publisher that has given everything is not asked freely for so long: peer exchange finds the holders meanwhile. */
 export const SPARE_GRACE_MS = 1500
 /** While others have no room for what is missing, a spare publisher is asked for one block more every so often. */
-export const SPARE_STEP_MS = 1000
+export const SPARE_STEP_MS = 1250
 /** In the endgame, a request unanswered for RTT + this may be asked of a second holder. */
 export const ENDGAME_AFTER_MS = 100
 /** The longest pause before a source that was silent, or gave what is of no use, is asked again. */
