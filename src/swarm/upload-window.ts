@@ -10,7 +10,7 @@ interface Sent {
   readonly peerId: string
   readonly bytes: number
   readonly at: number
-  /** Its receipt tells how long it took: not when the peer has it from somebody else. */
+  /** Its receipt tells how long it took: not when the peer has it from somebody else, or it was sent before. */
   isSample: boolean
 }
 
@@ -134,7 +134,9 @@ export class UploadWindow {
     const isSilent = peer.state === 'silent'
     if (this.#sent.size === 0) this.#receiptRate.begin(now)
     if (isSilent) this.#usedBytes -= bytes
-    this.#sent.set(key, { peerId, bytes: isSilent ? 0 : bytes, at: now, isSample: true })
+    // The receipt of one that is sent again because the first came to nothing may be that of the first.
+    const isSample = !this.#late.delete(key)
+    this.#sent.set(key, { peerId, bytes: isSilent ? 0 : bytes, at: now, isSample })
   }
 
   /** The peer has told off this block, or has it from elsewhere. */

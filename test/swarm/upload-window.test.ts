@@ -162,6 +162,22 @@ describe('upload window', () => {
     expect(window.hasRoomFor('new')).toBe(true)
   })
 
+  it('settles a block that was sent again after its receipt was late', () => {
+    const window = windowFor('a')
+    for (const at of [0, RECEIPT_MS]) {
+      window.begin('a', BLOCK)
+      window.sent('a', 0, BLOCK, at)
+      if (at === 0) window.expire(RECEIPT_MS)
+      // known again, by another block
+      window.begin('a', BLOCK)
+      window.sent('a', 1, BLOCK, RECEIPT_MS)
+      window.received('a', 1, { queuedMs: 0, now: RECEIPT_MS })
+    }
+    window.received('a', 0, { queuedMs: 0, now: RECEIPT_MS + 50 })
+    expect(window.usedBytes).toBe(0)
+    expect(window.expiresAt).toBe(undefined)
+  })
+
   it('leaves a part to who gives receipts, however many newcomers give none', () => {
     const window = windowFor('known')
     for (let i = 0; i < 100; i++) {
