@@ -225,9 +225,13 @@ export const RECEIPT_RATE_DECAY = 0.125
 export const NEWCOMERS_SHARE = 0.75
 /** Of the peers of a round, from the one with the least delay, the one whose delay stands for our up-link. */
 export const UPLOAD_DELAY_QUANTILE = 0.25
-/** A block whose receiver says nothing for so long, or so many times the last wait, has arrived or is lost. */
+/**
+ * A block whose receiver says nothing for so long, or so many times the last wait, has arrived or is lost; at most, for
+ * the last wait is what a peer makes it. The least window takes 25 s at 256 kbit/s.
+ */
 export const RECEIPT_MS = 3000
 export const RECEIPT_PATIENCE = 4
+export const MAX_RECEIPT_MS = 30_000
 /** Blocks without a receipt that are remembered, should it come late. */
 export const LATE_RECEIPTS = 1024
 /** Blocks on their way to a peer that gives no receipts; before its first one can have come, FIRST_GRANT_BYTES. */

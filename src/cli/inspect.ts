@@ -2,6 +2,7 @@ import { isModelswarmError } from '../index.ts'
 import { linkIn, peerIdsOf, withCollection } from './models.ts'
 import { addNetworkOptions, addPeerOptions, notEmpty } from './options.ts'
 import { Output, formatTable } from './output.ts'
+import { printable } from './printable.ts'
 import { nodeOptions } from './serving.ts'
 import { formatBytes, formatCount } from './units.ts'
 import type { NetworkOptions } from './options.ts'
@@ -92,7 +93,7 @@ function sayFile (output: Output, file: InspectedFile): void {
   if (output.json || tensors.length === 0) return
   const rows = tensors.map(tensor =>
     [tensor.name, tensor.dtype, `[${tensor.shape.join(', ')}]`, formatBytes(tensor.bytes), String(tensor.blocks)])
-  const heading = `\n${file.path}: ${formatCount(tensors.length, 'tensor')}`
+  const heading = `\n${printable(file.path)}: ${formatCount(tensors.length, 'tensor')}`
   output.result([heading, ...formatTable([['TENSOR', 'TYPE', 'SHAPE', 'SIZE', 'BLOCKS'], ...rows], [3, 4])].join('\n'))
 }
 

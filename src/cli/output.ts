@@ -1,3 +1,4 @@
+import { printable } from './printable.ts'
 import type { Terminal } from './parts.ts'
 
 export interface OutputOptions {
@@ -53,8 +54,12 @@ export class Output {
   }
 }
 
-/** Left-aligned columns, as wide as their widest cell; columns named in `right` are right-aligned. */
-export function formatTable (rows: readonly (readonly string[])[], right: readonly number[] = []): string[] {
+/**
+ * Left-aligned columns, as wide as their widest cell; columns named in `right` are right-aligned. Cells are made
+ * printable.
+ */
+export function formatTable (cells: readonly (readonly string[])[], right: readonly number[] = []): string[] {
+  const rows = cells.map(row => row.map(cell => printable(cell)))
   const widths: number[] = []
   for (const row of rows) {
     row.forEach((cell, column) => { widths[column] = Math.max(widths[column] ?? 0, cell.length) })

@@ -12,7 +12,7 @@ export interface HeaderReaderParts {
   fetch: (block: number) => Promise<Uint8Array>
   /** Bytes of blocks that may be fetched for this file. */
   mostBytes: number
-  /** Takes the bytes of one more block out of what all files together may fetch; false when there is not enough. */
+  /** Takes bytes of blocks out of what all files together may fetch; none, and false, when there are not enough. */
   spend: (bytes: number) => boolean
 }
 
@@ -29,11 +29,13 @@ export function headerReader (manifest: Manifest, file: ManifestFile, parts: Hea
   let leftBytes = parts.mostBytes
   /** Slots before this one have been paid for. */
   let paidTo = file.firstSlot
-  const pay = (slot: number): boolean => {
-    if (slot < paidTo) return true
-    if (sizeOf(slot) > leftBytes || !parts.spend(sizeOf(slot))) return false
-    leftBytes -= sizeOf(slot)
-    paidTo = slot + 1
+  /** Pays for slots up to and with `last`, from `first` on where that is not done: for all of them or for none. */
+  const pay = (first: number, last: number): boolean => {
+    let bytes = 0
+    for (let slot = Math.max(first, paidTo); slot <= last; slot++) bytes += sizeOf(slot)
+    if (bytes > leftBytes || !parts.spend(bytes)) return false
+    leftBytes -= bytes
+    paidTo = Math.max(paidTo, last + 1)
     return true
   }
   const isAlike = (slot: number): boolean => {
@@ -45,8 +47,8 @@ export function headerReader (manifest: Manifest, file: ManifestFile, parts: Hea
     if (end <= offset) return new Uint8Array(0)
     const first = slotAt(manifest, file, offset)
     let last = slotAt(manifest, file, Math.min(offset + least, end) - 1)
-    for (let slot = first; slot <= last; slot++) if (!pay(slot)) throw new HeaderTooLarge()
-    while (isAlike(last) && manifest.offsetOfSlot(last + 1) < end && pay(last + 1)) last++
+    if (!pay(first, last)) throw new HeaderTooLarge()
+    while (isAlike(last) && manifest.offsetOfSlot(last + 1) < end && pay(last + 1, last + 1)) last++
     const range = new Uint8Array(Math.min(end, manifest.offsetOfSlot(last) + sizeOf(last)) - offset)
     const slots = Array.from({ length: last - first + 1 }, (_, i) => first + i)
     await Promise.all(slots.map(async slot => {

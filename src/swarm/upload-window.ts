@@ -1,5 +1,5 @@
 import {
-  BASE_DELAY_MS, FIRST_GRANT_BYTES, FIRST_UPLOAD_WINDOW_BYTES, LATE_RECEIPTS, LEAST_UPLOAD_WINDOW_BYTES,
+  BASE_DELAY_MS, FIRST_GRANT_BYTES, FIRST_UPLOAD_WINDOW_BYTES, LATE_RECEIPTS, LEAST_UPLOAD_WINDOW_BYTES, MAX_RECEIPT_MS,
   MAX_UPLOAD_WINDOW_BYTES, NEWCOMERS_SHARE, RECEIPT_MS, RECEIPT_PATIENCE, SILENT_PEER_BLOCKS, UPLOAD_DELAY_QUANTILE,
   UPLOAD_QUEUE_MS, UPLOAD_WINDOW_GAIN
 } from '../defaults.ts'
@@ -10,7 +10,7 @@ interface Sent {
   readonly peerId: string
   readonly bytes: number
   readonly at: number
-  /** Its receipt tells how long it took: not when the peer has it from somebody else. */
+  /** Its receipt tells how long it took: not when the peer has it from somebody else, or it was sent before. */
   isSample: boolean
 }
 
@@ -56,7 +56,7 @@ export class UploadWindow {
   #wasFull = false
   #roundEndsAt = 0
   readonly #receiptRate = new ReceiptRate()
-  /** How long the last receipt took. */
+  /** How long the last receipt took, at most MAX_RECEIPT_MS. */
   #loopMs = 0
   /** What each peer of this round said last. */
   readonly #queued = new Map<string, number>()
@@ -134,7 +134,9 @@ export class UploadWindow {
     const isSilent = peer.state === 'silent'
     if (this.#sent.size === 0) this.#receiptRate.begin(now)
     if (isSilent) this.#usedBytes -= bytes
-    this.#sent.set(key, { peerId, bytes: isSilent ? 0 : bytes, at: now, isSample: true })
+    // The receipt of one that is sent again because the first came to nothing may be that of the first.
+    const isSample = !this.#late.delete(key)
+    this.#sent.set(key, { peerId, bytes: isSilent ? 0 : bytes, at: now, isSample })
   }
 
   /** The peer has told off this block, or has it from elsewhere. */
@@ -174,7 +176,7 @@ export class UploadWindow {
   }
 
   get #patienceMs (): number {
-    return Math.max(RECEIPT_MS, RECEIPT_PATIENCE * this.#loopMs)
+    return Math.min(MAX_RECEIPT_MS, Math.max(RECEIPT_MS, RECEIPT_PATIENCE * this.#loopMs))
   }
 
   #settle (key: string, sent: Sent, peer: Peer): void {
@@ -203,7 +205,7 @@ export class UploadWindow {
   }
 
   #learn (peerId: string, queuedMs: number, { loopMs, now }: { loopMs: number, now: number }): void {
-    this.#loopMs = loopMs
+    this.#loopMs = Math.min(MAX_RECEIPT_MS, loopMs)
     this.#queued.set(peerId, queuedMs)
     if (now < this.#roundEndsAt) return
     // What all peers see is our up-link; what some see beyond that is their own. One word a peer: none speaks for all.
@@ -219,7 +221,7 @@ export class UploadWindow {
     }
     this.#queued.clear()
     this.#wasFull = false
-    this.#roundEndsAt = now + loopMs
+    this.#roundEndsAt = now + this.#loopMs
   }
 }
 

@@ -50,6 +50,19 @@ describe('modelswarm inspect', () => {
     expect(stdout).toMatch(/w +BF16 +\[2, 3\] +12 B +1\n/)
   })
 
+  it('lets no name of a file, tensor or type command the terminal', async () => {
+    const evil = '\u001b[2J\u009b1A\r\n\u202ename'
+    const shown = '\\u{1b}[2J\\u{9b}1A\\u{d}\\u{a}\\u{202e}name'
+    const files = [{ path: evil, bytes: 12, blocks: 1, tensors: [{ ...tensor, name: evil, dtype: evil }] }]
+    const { stdout } = await runCli(['inspect', ROOT], {
+      collection: fakeCollection({ inspect: async () => ({ ...inspection, files }) })
+    })
+    expect(stdout).not.toMatch(/(?!\n)\p{C}/u)
+    expect(stdout).toContain(`${shown}  12 B       1\n`)
+    expect(stdout).toContain(`${shown}: 1 tensor\n`)
+    expect(stdout).toContain(`${shown}  ${shown}  [2, 3]`)
+  })
+
   it('asks peers when this machine does not know the root, and stops its node', async () => {
     const node = fakeNode({ inspect: async () => inspection })
     const { code, nodeOptions } = await runCli(['inspect', LINK, '--json'], { node })

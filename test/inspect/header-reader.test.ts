@@ -62,4 +62,19 @@ describe('headerReader', () => {
       expect((await read(100, 100 * KIB)).byteLength).toBe(100 * KIB)
     }
   })
+
+  it('takes nothing of what all files share for a range that it refuses', async () => {
+    let left = 300 * KIB
+    const { manifest, store } = await buildTree({ 'w.gguf': bytes })
+    const [file] = manifest.files
+    if (file === undefined) throw new Error('No file')
+    const read = headerReader(manifest, file, {
+      fetch: async block => store.bytes(manifest.cid(block)),
+      mostBytes: 200 * KIB,
+      spend: size => size <= left && (left -= size) >= 0
+    })
+    await expect(read(0, 250 * KIB)).rejects.toBeInstanceOf(HeaderTooLarge)
+    expect(left).toBe(300 * KIB)
+    expect((await read(0, 190 * KIB)).byteLength).toBe(190 * KIB)
+  })
 })

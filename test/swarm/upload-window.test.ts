@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import {
-  FIRST_GRANT_BYTES, FIRST_UPLOAD_WINDOW_BYTES, LEAST_UPLOAD_WINDOW_BYTES, MAX_UPLOAD_WINDOW_BYTES, NEWCOMERS_SHARE,
-  RECEIPT_MS, UPLOAD_QUEUE_MS
+  FIRST_GRANT_BYTES, FIRST_UPLOAD_WINDOW_BYTES, LEAST_UPLOAD_WINDOW_BYTES, MAX_RECEIPT_MS, MAX_UPLOAD_WINDOW_BYTES,
+  NEWCOMERS_SHARE, RECEIPT_MS, UPLOAD_QUEUE_MS
 } from '../../src/defaults.ts'
 import { UploadWindow } from '../../src/swarm/upload-window.ts'
 
@@ -160,6 +160,47 @@ describe('upload window', () => {
     // late, and yet a receipt
     window.received('new', 1, { queuedMs: 0, now: RECEIPT_MS + 1 })
     expect(window.hasRoomFor('new')).toBe(true)
+  })
+
+  it('settles a block that was sent again after its receipt was late', () => {
+    const window = windowFor('a')
+    for (const at of [0, RECEIPT_MS]) {
+      window.begin('a', BLOCK)
+      window.sent('a', 0, BLOCK, at)
+      if (at === 0) window.expire(RECEIPT_MS)
+      // known again, by another block
+      window.begin('a', BLOCK)
+      window.sent('a', 1, BLOCK, RECEIPT_MS)
+      window.received('a', 1, { queuedMs: 0, now: RECEIPT_MS })
+    }
+    window.received('a', 0, { queuedMs: 0, now: RECEIPT_MS + 50 })
+    expect(window.usedBytes).toBe(0)
+    expect(window.expiresAt).toBe(undefined)
+  })
+
+  it('is held up for half a minute at most by a peer that gives one receipt an hour late', () => {
+    const hourMs = 3_600_000
+    const window = windowFor('late', 'good')
+    window.begin('late', BLOCK)
+    window.sent('late', 0, BLOCK, 0)
+    window.expire(RECEIPT_MS)
+    window.received('late', 0, { queuedMs: 0, now: hourMs })
+    for (let block = 1; window.hasRoomFor('late'); block++) {
+      window.begin('late', BLOCK)
+      window.sent('late', block, BLOCK, hourMs)
+    }
+    expect(window.hasRoomFor('good')).toBe(false)
+    const now = hourMs + MAX_RECEIPT_MS
+    expect(window.expiresAt).toBe(now)
+    window.expire(now)
+    // And it moves again.
+    const before = window.limitBytes
+    for (let block = 0; window.hasRoomFor('good'); block++) {
+      window.begin('good', BLOCK)
+      window.sent('good', block, BLOCK, now)
+    }
+    window.received('good', 0, { queuedMs: 1000, now: now + 50 })
+    expect(window.limitBytes).toBeLessThan(before)
   })
 
   it('leaves a part to who gives receipts, however many newcomers give none', () => {
