@@ -117,7 +117,7 @@ export interface InspectOptions {
   giveUpSeconds?: number
   /**
    * List the tensors of each file too. Headers of files that are not on this machine are fetched from peers, if their
-   * names end in .safetensors or .gguf: nothing else of the model, and up to 32 MiB of each. Default: false.
+   * names end in .safetensors or .gguf: nothing else of the model, and up to 16 MiB of each. Default: false.
    */
   tensors?: boolean
   /** What is waited for, and of which files no tensors are listed and why. */

@@ -16,8 +16,8 @@ export const HEADER_MOST_BYTES = 4 * MIB
  * Blocks of one header fetched from peers to list its tensors, and of all headers of a model: they are kept in memory.
  * The largest vocabularies and tensor lists make headers of 15 MiB.
  */
-export const FETCHED_HEADER_BYTES = 32 * MIB
-export const FETCHED_HEADERS_BYTES = 128 * MIB
+export const FETCHED_HEADER_BYTES = 16 * MIB
+export const FETCHED_HEADERS_BYTES = 64 * MIB
 /** Headers read at once: one is a round trip or two. */
 export const PARALLEL_HEADERS = 8
 

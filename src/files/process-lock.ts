@@ -171,15 +171,26 @@ async function namespace (): Promise<string | undefined> {
 function processExists (pid: number): boolean {
   try {
     process.kill(pid, 0)
-    return pid > 0
+    return pid > 0 && !isZombie(pid)
   } catch (err) {
     return systemCode(err) === 'EPERM'
   }
 }
 
+/** When a process began, in clock ticks since boot: field 22 of /proc/PID/stat (proc(5)); undefined without /proc. */
+function isZombie (pid: number): boolean {
+  const state = statOf(pid)?.[0]
+  return state === 'Z' || state === 'X'
+}
+
 /** When a process started, in clock ticks since boot: field 22 of /proc/PID/stat (proc(5)); undefined without /proc. */
 function startOf (pid: number): string | undefined {
+  return statOf(pid)?.[19]
+}
+
+/** The fields of /proc/PID/stat from the third on, which is the state. */
+function statOf (pid: number): string[] | undefined {
   const text = readIfThere(`/proc/${pid}/stat`)
   // Field 2 is the command in parentheses and may hold spaces and parentheses itself: count from the last one.
-  return text?.slice(text.lastIndexOf(')') + 2).split(' ')[19]
+  return text?.slice(text.lastIndexOf(')') + 2).split(' ')
 }

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { bootId } from '../../src/files/boot-id.ts'
 import { takeLock } from '../../src/files/process-lock.ts'
 import { tempFolder } from './temp-folder.ts'
@@ -49,6 +49,28 @@ describe('takeLock', () => {
     expect(taken).toHaveProperty('lock')
     if ('lock' in taken) await taken.lock.release()
     expect(await readdir(dir)).toEqual([])
+  })
+
+  it.runIf(process.platform === 'linux')('is taken over from a process that has ended and that nobody asked how', async () => {
+    const dir = await tempFolder()
+    const path = join(dir, 'lock')
+    // What takes the shell's place never waits for the shell's child, as the first process of many a container.
+    const parent = spawn('sh', ['-c', 'sleep 0 & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'ignore'] })
+    const [line] = await once(parent.stdout, 'data')
+    const pid = Number(String(line))
+    await vi.waitFor(async () => { expect(await readFile(`/proc/${pid}/stat`, 'utf8')).toContain(') Z ') })
+    const ours = await takeLock(path)
+    if (!('lock' in ours)) throw new Error('busy')
+    const text = await readFile(path, 'utf8')
+    await ours.lock.release()
+    const stat = await readFile(`/proc/${pid}/stat`, 'utf8')
+    await writeFile(path, JSON.stringify({ ...JSON.parse(text), pid, start: stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] }))
+    const taken = await takeLock(path)
+    expect(taken).toHaveProperty('lock')
+    if ('lock' in taken) await taken.lock.release()
+    const ended = once(parent, 'exit')
+    parent.kill('SIGKILL')
+    await ended
   })
 
   it('is taken over when the process id belongs to another process by now', async () => {
