@@ -219,6 +219,8 @@ export const LEAST_UPLOAD_WINDOW_BYTES = 768 * KIB
 export const MAX_UPLOAD_WINDOW_BYTES = 256 * MIB
 /** How far the window moves in a round towards what the receipts say: half the way is quick and does not swing. */
 export const UPLOAD_WINDOW_GAIN = 0.5
+/** How late receipts may be on busy machines before less is taken for enough; with 120 a flood slows others. */
+export const RECEIPT_LATE_MS = 250
 /** A round in which less came back than in the best one takes that rate down by this much of the difference. */
 export const RECEIPT_RATE_DECAY = 0.125
 /** Of the window, what peers may take together that have had no time yet to say that anything came. */

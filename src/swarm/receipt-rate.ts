@@ -1,4 +1,4 @@
-import { RECEIPT_RATE_DECAY, UPLOAD_QUEUE_MS } from '../defaults.ts'
+import { RECEIPT_LATE_MS, RECEIPT_RATE_DECAY } from '../defaults.ts'
 
 /**
  * How much comes back for what we send: bytes in a ms, lately and at best, and how long that takes at least. Counted in
@@ -34,7 +34,7 @@ export class ReceiptRate {
    * Ends a round; `isLimited` when more would have been sent, had the window allowed it.
    *
    * @returns the most bytes that are worth having on their way: by Little's law what is there when receipts take their
-   *   least time, and what comes back in UPLOAD_QUEUE_MS, so that some always waits; Infinity when nothing is known
+   *   least time, and what comes back in RECEIPT_LATE_MS, so that some always waits; Infinity when nothing is known
    */
   endRound (now: number, { isLimited }: { isLimited: boolean }): number {
     const elapsedMs = now - (this.#startsAt ?? now)
@@ -48,6 +48,6 @@ export class ReceiptRate {
     const rate = bytes / elapsedMs
     if (rate > this.#bestBytesPerMs) this.#bestBytesPerMs = rate
     else if (isLimited) this.#bestBytesPerMs += RECEIPT_RATE_DECAY * (rate - this.#bestBytesPerMs)
-    return this.#bestBytesPerMs * (leastMs + UPLOAD_QUEUE_MS)
+    return this.#bestBytesPerMs * (leastMs + RECEIPT_LATE_MS)
   }
 }

@@ -37,7 +37,7 @@ interface Peer {
  * The rule is LEDBAT's (RFC 6817 section 2.4.2): the window moves in proportion to how far the queueing delay is off
  * its target; but one window for the whole up-link. Who comes while blocks queue takes that for the length of its path
  * and says that nothing queues; so the window is never more than what receipts came for lately at best in the time
- * that they take at least, and UPLOAD_QUEUE_MS (as BBR bounds its window). Pure: the clock's ms come in.
+ * that they take at least, and RECEIPT_LATE_MS (as BBR bounds its window). Pure: the clock's ms come in.
  */
 export class UploadWindow {
   readonly #leastBytes: number
