@@ -85,7 +85,7 @@ export const FIRST_GRANT_BYTES = 512 * KIB
 /** Upper end of credit for one source: 1 Gbit/s at 64 ms, 200 Mbit/s at 320 ms. */
 export const MAX_CREDIT_BYTES = 8 * MIB
 /** Queueing allowance on top of the round trip: credit = rate x (RTT + this). */
-export const CREDIT_QUEUE_MS = 30
+export const CREDIT_QUEUE_MS = 60
 /**
  * The wait for an answer counts as round trip up to this: requests stand behind blocks in our own sockets. Beyond it
  * the source itself is busy, and more requests would only queue there.
@@ -106,7 +106,7 @@ export const LIFE_BYTES = 4 * KIB
 /** A publisher that has given everything is not asked freely for so long: peer exchange finds the holders meanwhile. */
 export const SPARE_GRACE_MS = 1500
 /** While others have no room for what is missing, a spare publisher is asked for one block more every so often. */
-export const SPARE_STEP_MS = 1250
+export const SPARE_STEP_MS = 1000
 /** In the endgame, a request unanswered for RTT + this may be asked of a second holder. */
 export const ENDGAME_AFTER_MS = 100
 /** The longest pause before a source that was silent, or gave what is of no use, is asked again. */
