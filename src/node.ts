@@ -127,7 +127,7 @@ class ModelswarmNode implements Node {
     checkText('swarm', 'root', root)
     const swarm = this.#parts.swarms.get(parseLink(root).root)
     if (swarm === undefined) return undefined
-    const known = [...swarm.sessions.values()].flatMap(session => session.theirHoldings ?? [])
+    const known = [...swarm.sessions.values()].flatMap(session => session.their.holdings ?? [])
     const all = known.reduce((sum, holdings) => sum + holdings.length, 0)
     const held = known.reduce((sum, holdings) => sum + holdings.count, 0)
     const bytes = swarm.manifest?.distinctBytes ?? 0

@@ -212,7 +212,7 @@ function progressOf (root: string, target: Target, stats: PullStats, swarm: Swar
     bytes: target.heldBytes,
     total: target.totalBytes,
     peers: sessions.length,
-    seeders: sessions.filter(session => session.theirHoldings?.isFull === true).length,
+    seeders: sessions.filter(session => session.their.holdings?.isFull === true).length,
     sentBytes: swarm.sentBytes
   })
 }

@@ -1,6 +1,6 @@
 // What a peer sends on its streams: headers of frames, streams of frames, bitfields in what it says that it holds.
 import { isModelswarmError } from '../../src/errors.ts'
-import { SaidHoldings } from '../../src/swarm/said-holdings.ts'
+import { PeerState } from '../../src/swarm/peer-state.ts'
 import { decodeFrame, encodeFrame } from '../../src/wire/codec.ts'
 import { FrameReader } from '../../src/wire/frame-reader.ts'
 import { WIRE_LIMITS } from '../../src/wire/limits.ts'
@@ -73,11 +73,11 @@ export const holdings: Decoder = {
     const blockCount = (input[0] ?? 0) * 256 + (input[1] ?? 0)
     const message = decodeFrame(input.subarray(2))
     if (message?.type !== 'holdings') return
-    const said = new SaidHoldings()
-    said.say(message)
-    said.announce([0, blockCount - 1, blockCount, 2 ** 32 - 1].filter(index => index >= 0))
-    const read = said.read(blockCount)
-    for (const field of [read?.holdings, read?.unwanted]) {
+    const their = new PeerState()
+    their.onHoldings(message)
+    their.onEarlyHave([0, blockCount - 1, blockCount, 2 ** 32 - 1].filter(index => index >= 0))
+    their.readHoldings(blockCount)
+    for (const field of [their.holdings, their.unwanted]) {
       if (field !== undefined && [...field.indexes()].length !== field.count) throw new Error('Counts other bits than it has')
     }
   },

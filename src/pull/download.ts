@@ -32,7 +32,7 @@ export async function download (target: Target, manifest: Manifest, parts: Downl
     const size = sizeOf(block)
     stats.from.peers += size
     stats.from.local += target.fileBytes(block) - size
-    if (session.theirMode !== Mode.open) stats.fromPublisher += size
+    if (session.their.mode !== Mode.open) stats.fromPublisher += size
     watch.alive()
     swarm.announce(block)
     record.onStored(size)

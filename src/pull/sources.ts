@@ -22,11 +22,11 @@ export interface ConnectedSource {
 
 export function connectedSources ({ swarm, search, target }: PullState): ConnectedSource[] {
   const missing = target?.wanted.without(target.held)
-  return [...swarm.sessions.values()].map(({ peerId, theirHoldings, theirTree }) => ({
+  return [...swarm.sessions.values()].map(({ peerId, their }) => ({
     name: search.nameOf(peerId),
     state: swarm.unreadableAt.has(peerId) ? 'unreadable' : 'able',
-    blocks: theirHoldings === undefined ? undefined : missing?.countBoth(theirHoldings),
-    hasTree: theirTree
+    blocks: their.holdings === undefined ? undefined : missing?.countBoth(their.holdings),
+    hasTree: their.hasTree
   }))
 }
 
@@ -34,8 +34,8 @@ export function connectedSources ({ swarm, search, target }: PullState): Connect
 export function unheldCount ({ swarm, target }: PullState): number {
   if (target === undefined) return 0
   const missing = target.wanted.without(target.held)
-  for (const { theirHoldings } of swarm.sessions.values()) {
-    if (theirHoldings !== undefined) missing.deleteAll(theirHoldings)
+  for (const { their } of swarm.sessions.values()) {
+    if (their.holdings !== undefined) missing.deleteAll(their.holdings)
   }
   return missing.count
 }

@@ -161,11 +161,11 @@ export class Content {
 
   /** Reads what a peer has said it holds; false when it has not, or had been read before. */
   readHoldings (session: Session): boolean {
-    if (session.theirHoldings !== undefined) return false
+    if (session.their.holdings !== undefined) return false
     session.readHoldings(this.manifest.blockCount)
     const receiver = receiverOf(session)
     if (receiver === undefined) return false
-    if (this.#giver !== undefined && session.theirMode === Mode.open) {
+    if (this.#giver !== undefined && session.their.mode === Mode.open) {
       this.#receivers.add(session)
       this.#giver.join(receiver)
       this.#tellMode(session)

@@ -57,7 +57,7 @@ export class Discovery {
 
   /** A session has begun: a peer that asked for it hears of others at once, and they of it when it is identified. */
   onSession (swarm: Swarm, session: Session): void {
-    if (session.isOutbound || !session.theyWantPeers) return
+    if (session.isOutbound || !session.their.wantsPeers) return
     this.#unidentified.set(session, swarm)
     this.#watch(session, this.#tellOfOthers(swarm, session))
     this.#watch(session, this.#tellOthers(swarm, session))

@@ -58,7 +58,7 @@ export class Downloader {
   /** A session becomes a source. The scheduler keeps its holdings: the very same bitfield. */
   join (session: Session, holdings: Bitfield): void {
     session.beginGrants()
-    this.#parts.scheduler.addSource(session.peerId, holdings, session.theirMode)
+    this.#parts.scheduler.addSource(session.peerId, holdings, session.their.mode)
     if (session.roundTripMs !== undefined) this.#parts.scheduler.onRoundTrip(session.peerId, session.roundTripMs)
     this.plan()
   }
@@ -77,7 +77,7 @@ export class Downloader {
   }
 
   onMode (session: Session, given: number): void {
-    this.#parts.scheduler.onMode(session.peerId, session.theirMode, given)
+    this.#parts.scheduler.onMode(session.peerId, session.their.mode, given)
     this.plan()
   }
 

@@ -10,8 +10,8 @@ export interface Receiver {
 
 /** The peer of a session as the giver sees it, once it has said what it holds. */
 export function receiverOf (session: Session): Receiver | undefined {
-  if (session.theirHoldings === undefined) return undefined
-  return { id: session.peerId, holdings: session.theirHoldings, unwanted: session.theirUnwanted }
+  if (session.their.holdings === undefined) return undefined
+  return { id: session.peerId, holdings: session.their.holdings, unwanted: session.their.unwanted }
 }
 
 /**

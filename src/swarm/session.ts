@@ -1,16 +1,15 @@
 import { isModelswarmError, ModelswarmError } from '../errors.ts'
-import { ByeReason, Feature, Mode, modeOf } from '../wire/protocol.ts'
+import { ByeReason, modeOf } from '../wire/protocol.ts'
 import { Allowance } from './allowance.ts'
 import { BlockSender } from './block-sender.ts'
 import { byeError } from './bye-error.ts'
 import { Grants } from './grants.ts'
 import { Keepalive } from './keepalive.ts'
 import { PathDelay } from './path-delay.ts'
-import { SaidHoldings } from './said-holdings.ts'
+import { PeerState } from './peer-state.ts'
 import { SentLately } from './sent-lately.ts'
 import type { Clock } from './ports.ts'
 import type { SessionHost } from './session-host.ts'
-import type { Bitfield } from '../model/bitfield.ts'
 import type { Channel, ChannelSink } from '../wire/channel.ts'
 import type { BlockMessage, HaveMessage, HelloMessage, HoldingsMessage, Message } from '../wire/messages.ts'
 
@@ -31,31 +30,22 @@ export interface SessionParts {
 // Control messages flow in both states, blocks only when attached.
 
 // Longer than most: it is one state machine. What has an idea of its own stands beside it: allowance, block-sender,
-// bye-error, grants, keepalive, path-delay, said-holdings, sent-lately.
+// bye-error, grants, keepalive, path-delay, peer-state, sent-lately.
 
 /** The protocol with one peer about one root, after Hello. Knows what they said; decides nothing. */
 export class Session {
   readonly peerId: string
   readonly isOutbound: boolean
-  /** How they serve blocks. */
-  theirMode: Mode = Mode.open
-  /** Their tree can be asked for. */
-  theirTree = false
-  /** They asked to be told of other peers. */
-  theyWantPeers = false
-  /** What they hold; undefined until they said so and our manifest is known. */
-  theirHoldings: Bitfield | undefined
+  /** What they said of themselves. */
+  readonly their = new PeerState()
   /** The least round trip measured, in ms; undefined until the first. */
   roundTripMs: number | undefined
-  /** What they will never want. */
-  theirUnwanted: Bitfield | undefined
   readonly sentLately = new SentLately()
   readonly #control: Channel
   readonly #clock: Clock
   #data: BlockSender | undefined
   #host: SessionHost | undefined
   #state: 'open' | 'attached' | 'ended' = 'open'
-  readonly #said = new SaidHoldings()
   readonly #allowance: Allowance
   readonly #onEnd: (err: Error | undefined) => void
   readonly #keepalive: Keepalive
@@ -95,9 +85,7 @@ export class Session {
 
   /** Their Hello was accepted. */
   onHello (hello: HelloMessage): void {
-    this.theirMode = modeOf(hello.mode)
-    this.theirTree = hello.tree
-    this.theyWantPeers = (hello.features & Feature.wantsPeers) !== 0
+    this.their.onHello(hello)
   }
 
   /** From now on the host is told. The handshake delivers what came before. */
@@ -155,7 +143,7 @@ export class Session {
       case 'have': return this.#onHave(message, host)
       case 'want': return host.onWant(this, message.upTo, message.modes)
       case 'mode':
-        this.theirMode = modeOf(message.mode)
+        this.their.mode = modeOf(message.mode)
         return host.onMode(this, this.#grants.onMode(message.given))
       case 'request': return host.onRequest(this, message)
       case 'cancel': return host.onCancel(this, message.indexes)
@@ -179,11 +167,8 @@ export class Session {
 
   /** Our manifest is known: what they said they hold can be read now. */
   readHoldings (blockCount: number): void {
-    if (this.theirHoldings !== undefined) return
     try {
-      const read = this.#said.read(blockCount)
-      this.theirHoldings = read?.holdings
-      this.theirUnwanted = read?.unwanted
+      this.their.readHoldings(blockCount)
     } catch (err) {
       this.fail(err instanceof RangeError ? err.message : 'Peer sent holdings that cannot be read')
     }
@@ -254,14 +239,13 @@ export class Session {
   }
 
   #onHoldings (message: HoldingsMessage, host: SessionHost): void {
-    if (!this.#said.say(message)) return this.fail('Peer sent its holdings twice')
-    this.theirTree = true
+    if (!this.their.onHoldings(message)) return this.fail('Peer sent its holdings twice')
     host.onHoldings(this)
   }
 
   #onHave ({ indexes, queuedMs }: HaveMessage, host: SessionHost): void {
-    if (this.theirHoldings !== undefined) return host.onHave(this, indexes, queuedMs)
-    if (!this.#said.announce(indexes)) this.fail('Peer announces blocks without saying what it holds')
+    if (this.their.holdings !== undefined) return host.onHave(this, indexes, queuedMs)
+    if (!this.their.onEarlyHave(indexes)) this.fail('Peer announces blocks without saying what it holds')
   }
 
   #onAlive (isAnswer: boolean, host: SessionHost): void {

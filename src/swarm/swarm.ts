@@ -61,11 +61,7 @@ export class Swarm implements SessionHost {
 
   /** True when a connected peer has said that it lacks blocks it wants. */
   get hasLackingPeer (): boolean {
-    for (const { theirHoldings, theirUnwanted } of this.sessions.values()) {
-      if (theirHoldings === undefined) return true
-      if (theirHoldings.count + (theirUnwanted?.count ?? 0) < theirHoldings.length) return true
-    }
-    return false
+    return [...this.sessions.values()].some(({ their }) => their.lacksBlocks)
   }
 
   /** What our Hello says. */
@@ -155,7 +151,7 @@ export class Swarm implements SessionHost {
   }
 
   onHave (session: Session, indexes: readonly number[], queuedMs: number | undefined): void {
-    const holdings = session.theirHoldings
+    const holdings = session.their.holdings
     if (holdings === undefined) return
     for (const index of indexes) {
       if (index >= holdings.length) return session.fail(`Peer announced block ${index} of ${holdings.length}`)
@@ -248,6 +244,6 @@ export class Swarm implements SessionHost {
   }
 
   #addSource (session: Session): void {
-    if (session.theirHoldings !== undefined) this.#downloader?.join(session, session.theirHoldings)
+    if (session.their.holdings !== undefined) this.#downloader?.join(session, session.their.holdings)
   }
 }

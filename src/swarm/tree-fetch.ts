@@ -156,7 +156,7 @@ export class TreeFetch {
     let best: Session | undefined
     const now = this.#parts.clock.now()
     for (const session of this.#parts.sessions()) {
-      if (!session.theirTree) continue
+      if (!session.their.hasTree) continue
       if ((wanted.refusedUntil.get(session.peerId) ?? 0) > now) continue
       const load = busy.get(session.peerId) ?? 0
       if (load >= NODES_PER_PEER) continue

@@ -77,6 +77,6 @@ export class UploadQueue {
 export function isServedBefore (a: UploadQueue, b: UploadQueue, giver: Giver | undefined): boolean {
   const difference = giver !== undefined && a.hasGrant && b.hasGrant
     ? giver.backlogOf(a.session.peerId) - giver.backlogOf(b.session.peerId)
-    : (a.session.theirHoldings?.count ?? 0) - (b.session.theirHoldings?.count ?? 0)
+    : (a.session.their.holdings?.count ?? 0) - (b.session.their.holdings?.count ?? 0)
   return difference === 0 ? a.servedAt < b.servedAt : difference < 0
 }

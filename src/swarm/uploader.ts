@@ -234,9 +234,9 @@ export class Uploader {
     }
   }
 
-  #countSent ({ peerId, theirHoldings }: Session, { index, bytes }: { index: number, bytes: Uint8Array }): void {
+  #countSent ({ peerId, their }: Session, { index, bytes }: { index: number, bytes: Uint8Array }): void {
     // No receipt comes for what it announced already: it has it from elsewhere, or asks a second time.
-    if (theirHoldings?.has(index) === true) this.#window.drop(peerId, bytes.byteLength)
+    if (their.holdings?.has(index) === true) this.#window.drop(peerId, bytes.byteLength)
     else this.#window.sent(peerId, index, bytes.byteLength, this.#parts.clock.now())
   }
 

@@ -221,7 +221,7 @@ describe('reception', () => {
     for (let i = 0; i < 1000; i++) puppet.send({ type: 'have', indexes: [i % model.manifest.blockCount] })
     await pass(clock, 200)
     expect(errors).toEqual([])
-    expect(a.swarm.sessions.get('puppet')?.theirHoldings?.isFull).toBe(true)
+    expect(a.swarm.sessions.get('puppet')?.their.holdings?.isFull).toBe(true)
   })
 
   it('refuses an accepter that floods it before the session has begun', async () => {

@@ -33,7 +33,7 @@ describe('session', () => {
     puppet.hold([1, 15])
     puppet.say({ type: 'have', indexes: [2] })
     await puppet.wait(20)
-    expect([...puppet.session.theirHoldings?.indexes() ?? []]).toEqual([1, 2, 15])
+    expect([...puppet.session.their.holdings?.indexes() ?? []]).toEqual([1, 2, 15])
   })
 
   it('takes up blocks that were announced before the holdings came', async () => {
@@ -41,7 +41,7 @@ describe('session', () => {
     puppet.say({ type: 'have', indexes: [3, 3] })
     puppet.hold([1])
     await puppet.wait(20)
-    expect([...puppet.session.theirHoldings?.indexes() ?? []]).toEqual([1, 3])
+    expect([...puppet.session.their.holdings?.indexes() ?? []]).toEqual([1, 3])
   })
 
   const breaches: Array<[string, Message[]]> = [
@@ -165,7 +165,7 @@ describe('session', () => {
 
   it('reads an unknown goodbye as stopping, and an unknown mode as open', async () => {
     const puppet = await meet({ mode: 99 })
-    expect(puppet.session.theirMode).toBe(Mode.open)
+    expect(puppet.session.their.mode).toBe(Mode.open)
     puppet.say({ type: 'bye', reason: 99 })
     await puppet.wait(50)
     expect(puppet.node.ends).toEqual([undefined])

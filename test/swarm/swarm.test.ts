@@ -72,7 +72,7 @@ describe('a swarm', () => {
     expectWhole(run, model)
     const blocks = blocksTo(dialled)
     expect(new Set(blocks).size).toBe(blocks.length)
-    expect(puller.swarm.sessions.get('publisher')?.theirMode).toBe(Mode.choosing)
+    expect(puller.swarm.sessions.get('publisher')?.their.mode).toBe(Mode.choosing)
     await pass(clock, 1000)
     expect(run.scheduler.outstandingBytes).toBe(0)
   })
@@ -102,7 +102,7 @@ describe('a swarm', () => {
     await pass(clock, 1000)
     expect([...run.held.keys()].sort((a, b) => a - b)).toEqual([8, 9, 10, 11, 12, 13, 14, 15])
     expect(blocksTo(dialled).sort((a, b) => a - b)).toEqual([...run.held.keys()].sort((a, b) => a - b))
-    expect(publisher.swarm.sessions.get('puller')?.theirUnwanted?.count).toBe(model.manifest.blockCount / 2)
+    expect(publisher.swarm.sessions.get('puller')?.their.unwanted?.count).toBe(model.manifest.blockCount / 2)
     expect(publisher.swarm.hasLackingPeer).toBe(false)
   })
 

@@ -17,7 +17,7 @@ export class Introductions {
   }
 
   onSession (session: Session): void {
-    if (session.isOutbound || !session.theyWantPeers) return
+    if (session.isOutbound || !session.their.wantsPeers) return
     const others = [...this.#us.swarm.sessions.values()].filter(other => other !== session)
     if (others.length === 0) return
     session.send({ type: 'peers', records: others.map(other => recordOf(other.peerId)) })
