@@ -1,5 +1,5 @@
-// Every default, each with its unit and its reason. What is asked of this machine (files, threads, the state folder) is
-// in machine-defaults.ts, limits on what a peer can send are in wire/limits.ts.
+// Every default, each with its unit and its reason. What is asked of this machine (files, threads, the state folder,
+// connections) is in machine-defaults.ts, limits on what a peer can send are in wire/limits.ts.
 
 const KIB = 1024
 const MIB = 1024 * KIB
@@ -181,20 +181,6 @@ export const ADDRESS_SHARE = 1 / 32
 /** Peers whose rate of opening streams is remembered; the one that has opened none for longest is forgotten first. */
 export const REMEMBERED_RATES = 4096
 
-// --- connections (of our own libp2p node) ---
-
-/** All peers together: six models full of peers. Past the second the idle ones go sooner. */
-export const MAX_CONNECTIONS = 1200
-export const CROWDED_CONNECTIONS = 900
-/** Dials under way at once, of all models together. */
-export const PARALLEL_DIALS_OF_ALL = 32
-/** Connections without a session are looked for this often. */
-export const IDLE_LOOK_MS = 5000
-/** Peers that are not connected are looked for in libp2p's store this often, and forgotten. */
-export const FORGET_PEERS_MS = 60_000
-/** A farewell reaches a refused peer in this time, before its connection goes. */
-export const FAREWELL_MS = 1000
-
 // --- serving ---
 
 /**
@@ -219,7 +205,7 @@ export const LEAST_UPLOAD_WINDOW_BYTES = 768 * KIB
 export const MAX_UPLOAD_WINDOW_BYTES = 256 * MIB
 /** How far the window moves in a round towards what the receipts say: half the way is quick and does not swing. */
 export const UPLOAD_WINDOW_GAIN = 0.5
-/** How late receipts may be on busy machines before less is taken for enough; with 120 a flood slows others. */
+/** How late receipts may be on busy machines before less is taken for enough: at 120 the lab's crowds end later. */
 export const RECEIPT_LATE_MS = 250
 /** A round in which less came back than in the best one takes that rate down by this much of the difference. */
 export const RECEIPT_RATE_DECAY = 0.125

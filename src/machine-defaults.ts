@@ -1,4 +1,5 @@
-// Defaults of what is asked of this machine: threads, open files, the state folder. All others are in defaults.ts.
+// Defaults of what is asked of this machine: threads, open files, the state folder, connections. All others are in
+// defaults.ts.
 
 const KIB = 1024
 const MIB = 1024 * KIB
@@ -66,3 +67,17 @@ export const PLACES_PER_BLOCK = 4
 export const DATABASE_ROOM_BYTES = MIB
 /** With less room than this, a failed write is taken for a full disk: LMDB reports a short write as EIO. */
 export const FULL_DISK_BYTES = 64 * KIB
+
+// --- connections (of our own libp2p node) ---
+
+/** All peers together: six models full of peers. Past the second the idle ones go sooner. */
+export const MAX_CONNECTIONS = 1200
+export const CROWDED_CONNECTIONS = 900
+/** Dials under way at once, of all models together. */
+export const PARALLEL_DIALS_OF_ALL = 32
+/** Connections without a session are looked for this often. */
+export const IDLE_LOOK_MS = 5000
+/** Peers that are not connected are looked for in libp2p's store this often, and forgotten. */
+export const FORGET_PEERS_MS = 60_000
+/** A farewell reaches a refused peer in this time, before its connection goes. */
+export const FAREWELL_MS = 1000

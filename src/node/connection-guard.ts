@@ -1,5 +1,5 @@
 import { peerIdFromString } from '@libp2p/peer-id'
-import { CROWDED_CONNECTIONS, FAREWELL_MS, IDLE_LOOK_MS } from '../defaults.ts'
+import { CROWDED_CONNECTIONS, FAREWELL_MS, IDLE_LOOK_MS } from '../machine-defaults.ts'
 import { ModelswarmError } from '../errors.ts'
 import { WIRE_LIMITS } from '../wire/limits.ts'
 import { CONTROL_PROTOCOL, DATA_PROTOCOL } from '../wire/protocol.ts'

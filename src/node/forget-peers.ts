@@ -1,4 +1,4 @@
-import { FORGET_PEERS_MS } from '../defaults.ts'
+import { FORGET_PEERS_MS } from '../machine-defaults.ts'
 import type { Clock } from '../swarm/ports.ts'
 import type { Libp2p, PeerId } from '@libp2p/interface'
 

@@ -4,7 +4,7 @@ import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from '@
 import { identify } from '@libp2p/identify'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import { createLibp2p } from 'libp2p'
-import { MAX_CONNECTIONS, PARALLEL_DIALS_OF_ALL } from '../defaults.ts'
+import { MAX_CONNECTIONS, PARALLEL_DIALS_OF_ALL } from '../machine-defaults.ts'
 import { ModelswarmError } from '../errors.ts'
 import { keepFreedMemory } from '../memory.ts'
 import { scopeOf } from '../swarm/address-scope.ts'
@@ -50,7 +50,7 @@ export async function startLibp2p (options: Libp2pOptions): Promise<Libp2p> {
     try {
       return await start(options, again)
     } catch {
-      // Somebody else has the port of last time: any free one will do.
+      // Somebody else has the port of last time: any free one will do. Whatever else is wrong, the next start says.
     }
   }
   try {

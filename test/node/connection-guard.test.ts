@@ -1,7 +1,7 @@
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import { expect, it } from 'vitest'
-import { FAREWELL_MS } from '../../src/defaults.ts'
+import { FAREWELL_MS } from '../../src/machine-defaults.ts'
 import { ConnectionGuard } from '../../src/node/connection-guard.ts'
 import { Reputation } from '../../src/swarm/reputation.ts'
 import { VirtualClock } from '../sim/virtual-clock.ts'

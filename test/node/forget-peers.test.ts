@@ -1,7 +1,7 @@
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import { expect, it } from 'vitest'
-import { FORGET_PEERS_MS } from '../../src/defaults.ts'
+import { FORGET_PEERS_MS } from '../../src/machine-defaults.ts'
 import { forgetPeers } from '../../src/node/forget-peers.ts'
 import { VirtualClock } from '../sim/virtual-clock.ts'
 import { eventually } from './nodes.ts'
