@@ -156,7 +156,11 @@ class ModelswarmNode implements Node {
       const here = manifest === undefined ? undefined : await describe(manifest, { ...parts, tensors, files })
       // Where this node exchanges the model already, a second session with its peers would end those there are.
       const isOpen = parts.swarms.get(link.root) !== undefined
-      if (here !== undefined && (isOpen || !here.files.some(file => file.isHeaderMissing))) return here
+      const isMissing = here?.files.some(file => file.isHeaderMissing) ?? true
+      if (here !== undefined && (isOpen || !isMissing)) {
+        if (isMissing) options.onNote?.('This node exchanges the model already: only tensors of files that are here are listed')
+        return here
+      }
       return await this.#inspectAtPeers(link, {
         manifest, files, tensors, giveUpSeconds, signal, peers: options.peers ?? [], note: options.onNote ?? (() => {})
       })

@@ -121,6 +121,17 @@ describe('inspect of a model that is at peers', () => {
     expect((await node.inspect(root, { tensors: true })).files.map(file => file.tensors?.length)).toEqual([2, 2])
   })
 
+  it('lists what is here of a model that the node exchanges already, and says so', async () => {
+    const given = await published({ 'a.safetensors': weights(1), 'b.safetensors': weights(5) })
+    const node = await startNode()
+    await node.pull(given.link, await target(), { include: ['a.safetensors'] })
+    const notes: string[] = []
+    const model = await node.inspect(given.link, { tensors: true, onNote: note => { notes.push(note) } })
+    expect(fileIn(model, 'a.safetensors').tensors).toMatchObject(TENSORS)
+    expect(fileIn(model, 'b.safetensors')).toMatchObject({ isHeaderMissing: true })
+    expect(notes).toEqual([expect.stringMatching(/^This node exchanges the model already/)])
+  })
+
   it('asks peers for the headers of files that were removed here', async () => {
     const given = await published({ 'a.safetensors': weights(1), 'b.safetensors': weights(5) })
     const state = await target()
