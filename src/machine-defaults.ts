@@ -79,5 +79,7 @@ export const PARALLEL_DIALS_OF_ALL = 32
 export const IDLE_LOOK_MS = 5000
 /** Peers that are not connected are looked for in libp2p's store this often, and forgotten. */
 export const FORGET_PEERS_MS = 60_000
+/** For so long a peer's record that another passed on is taken for its own: where it listens may change. */
+export const KEEP_RECORD_MS = 60_000
 /** A farewell reaches a refused peer in this time, before its connection goes. */
 export const FAREWELL_MS = 1000

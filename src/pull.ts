@@ -175,6 +175,7 @@ async function copyLocal (
   target: Target, manifest: Manifest, step: Step & { note: (message: string) => void }
 ): Promise<void> {
   const { parts, stats, record, watch, note } = step
+  if (parts.store.places.isEmpty) return
   const failing = new Set<string>()
   const onFailed = (err: ModelswarmError): void => {
     const { path } = err.details

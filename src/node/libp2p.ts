@@ -12,6 +12,7 @@ import { WIRE_LIMITS } from '../wire/limits.ts'
 import { checkAddr } from './addresses.ts'
 import { leanTcp } from './lean-tcp.ts'
 import { leanNoise } from './lean-noise.ts'
+import type { Identify } from '@libp2p/identify'
 import type { ConnectionGater, Libp2p } from '@libp2p/interface'
 
 export async function generateKey (): Promise<Uint8Array> {
@@ -32,6 +33,8 @@ export interface Libp2pOptions {
   gater?: ConnectionGater
 }
 
+export type OwnLibp2p = Libp2p<{ identify: Identify }>
+
 const MDNS_SERVICE = '_modelswarm._udp.local'
 
 /**
@@ -40,7 +43,7 @@ const MDNS_SERVICE = '_modelswarm._udp.local'
  *
  * @throws ModelswarmError ERR_LISTEN, ERR_BAD_OPTION for a text that is no multiaddr
  */
-export async function startLibp2p (options: Libp2pOptions): Promise<Libp2p> {
+export async function startLibp2p (options: Libp2pOptions): Promise<OwnLibp2p> {
   for (const addr of [...options.listen, ...options.announce]) checkAddr(addr)
   keepFreedMemory()
   const again = options.lastPort === undefined
@@ -61,7 +64,7 @@ export async function startLibp2p (options: Libp2pOptions): Promise<Libp2p> {
   }
 }
 
-async function start (options: Libp2pOptions, listen: readonly string[]): Promise<Libp2p> {
+async function start (options: Libp2pOptions, listen: readonly string[]): Promise<OwnLibp2p> {
   const { muxedStreams, pendingConnections } = WIRE_LIMITS
   const isReachable = listen.some(addr => scopeOf(addr) !== 'loopback' || addr.startsWith('/ip4/0.0.0.0/') || addr.startsWith('/ip6/::/'))
   const node = await createLibp2p({
@@ -70,7 +73,8 @@ async function start (options: Libp2pOptions, listen: readonly string[]): Promis
     transports: [leanTcp()],
     connectionEncrypters: [leanNoise()],
     streamMuxers: [yamux({ maxInboundStreams: muxedStreams, maxOutboundStreams: muxedStreams })],
-    services: { identify: identify() },
+    // Node asks for it itself, where it needs the record of a peer (network.ts).
+    services: { identify: identify({ runOnConnectionOpen: false }) },
     ...(options.mdns && isReachable && { peerDiscovery: [(await import('@libp2p/mdns')).mdns({ serviceTag: MDNS_SERVICE })] }),
     // Its pings queue behind bulk data and would end busy connections (DESIGN.md section 7): sessions watch themselves.
     connectionMonitor: { enabled: false },

@@ -3,6 +3,7 @@ import { peerIdFromString } from '@libp2p/peer-id'
 import { PeerRecord, RecordEnvelope } from '@libp2p/peer-record'
 import { multiaddr } from '@multiformats/multiaddr'
 import { OPEN_STREAM_MS } from '../defaults.ts'
+import { KEEP_RECORD_MS } from '../machine-defaults.ts'
 import { ModelswarmError } from '../errors.ts'
 import { isUsableFrom } from '../swarm/address-scope.ts'
 import { SILENT } from '../swarm/trouble.ts'
@@ -14,6 +15,18 @@ import type { Contact, Network } from '../swarm/discovery.ts'
 import type { Clock } from '../swarm/ports.ts'
 import type { Connection, Libp2p, PeerId, Stream } from '@libp2p/interface'
 
+export interface Libp2pNetworkParts {
+  clock: Clock
+  signal: AbortSignal
+  /** Asks a connected peer who it is. Left out where libp2p does so by itself, for 9 ms of each end and connection. */
+  identify?: ((connection: Connection) => Promise<unknown>) | undefined
+}
+
+interface KeptRecord {
+  readonly bytes: Uint8Array
+  readonly at: number
+}
+
 /** What discovery asks of the network, by libp2p. */
 export class Libp2pNetwork implements Network {
   readonly #libp2p: Libp2p
@@ -21,13 +34,26 @@ export class Libp2pNetwork implements Network {
   readonly #signal: AbortSignal
   /** Settles when the first stream that we opened on a connection is there, or is not to be had. */
   readonly #firstStreams = new WeakMap<Connection, Promise<unknown>>()
+  readonly #identify: Libp2pNetworkParts['identify']
+  readonly #identifying = new WeakMap<Connection, Promise<unknown>>()
+  /** Records that others passed on, oldest first. */
+  readonly #kept = new Map<string, KeptRecord>()
 
-  constructor (libp2p: Libp2p, { clock, signal }: { clock: Clock, signal: AbortSignal }) {
+  constructor (libp2p: Libp2p, { clock, signal, identify }: Libp2pNetworkParts) {
     this.#libp2p = libp2p
     this.#clock = clock
     this.#signal = signal
+    this.#identify = identify
     // Every dial and stream under way listens to it.
     setMaxListeners(0, signal)
+    if (identify === undefined) return
+    const onOpen = ({ detail: connection }: CustomEvent<Connection>): void => {
+      // Who is told of others tells them of itself: its record is wanted by the time that its session is there.
+      const isStranger = this.#keptRecord(connection.remotePeer.toString()) === undefined
+      if (connection.direction === 'inbound' && isStranger) this.#identified(connection).catch(() => {})
+    }
+    libp2p.addEventListener('connection:open', onOpen)
+    signal.addEventListener('abort', () => { libp2p.removeEventListener('connection:open', onOpen) }, { once: true })
   }
 
   get ourId (): string {
@@ -39,14 +65,45 @@ export class Libp2pNetwork implements Network {
   }
 
   async recordOf (peerId: string, from: string): Promise<Uint8Array | undefined> {
+    const bytes = await this.#storedRecord(peerIdFromString(peerId)) ?? this.#keptRecord(peerId)
+    if (bytes === undefined || bytes.byteLength > WIRE_LIMITS.peerRecordBytes) return undefined
+    const record = PeerRecord.createFromProtobuf(RecordEnvelope.createFromProtobuf(bytes).payload)
+    return record.multiaddrs.some(addr => isUsableFrom(addr.toString(), from)) ? bytes : undefined
+  }
+
+  keepRecord (peerId: string, bytes: Uint8Array): void {
+    this.#kept.delete(peerId)
+    this.#kept.set(peerId, { bytes: bytes.slice(), at: this.#clock.now() })
+    for (const oldest of this.#kept.keys()) {
+      if (this.#kept.size <= WIRE_LIMITS.keptRecords) return
+      this.#kept.delete(oldest)
+    }
+  }
+
+  async identify (peerId: string): Promise<void> {
+    const connection = this.#openTo(peerIdFromString(peerId))
+    if (connection !== undefined) await this.#identified(connection)
+  }
+
+  /** Resolves when the peer has been asked who it is, once a connection, whether or not it answered. */
+  async #identified (connection: Connection): Promise<void> {
+    if (this.#identify === undefined) return
+    const asking = this.#identifying.get(connection) ?? this.#identify(connection).catch(() => {})
+    this.#identifying.set(connection, asking)
+    await asking
+  }
+
+  async #storedRecord (peerId: PeerId): Promise<Uint8Array | undefined> {
     const { peerStore } = this.#libp2p
-    const id = peerIdFromString(peerId)
-    if (!await peerStore.has(id)) return undefined
-    const { peerRecordEnvelope } = await peerStore.get(id)
-    if (peerRecordEnvelope === undefined) return undefined
-    if (peerRecordEnvelope.byteLength > WIRE_LIMITS.peerRecordBytes) return undefined
-    const record = PeerRecord.createFromProtobuf(RecordEnvelope.createFromProtobuf(peerRecordEnvelope).payload)
-    return record.multiaddrs.some(addr => isUsableFrom(addr.toString(), from)) ? peerRecordEnvelope : undefined
+    return await peerStore.has(peerId) ? (await peerStore.get(peerId)).peerRecordEnvelope : undefined
+  }
+
+  /** What was kept long ago may name addresses that the peer has left. */
+  #keptRecord (peerId: string): Uint8Array | undefined {
+    const kept = this.#kept.get(peerId)
+    if (kept === undefined || this.#clock.now() - kept.at < KEEP_RECORD_MS) return kept?.bytes
+    this.#kept.delete(peerId)
+    return undefined
   }
 
   async connect (candidate: Candidate): Promise<Contact> {

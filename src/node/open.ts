@@ -17,6 +17,7 @@ import { Swarm } from '../swarm/swarm.ts'
 import { streamChannel } from '../wire/channel.ts'
 import { WIRE_LIMITS } from '../wire/limits.ts'
 import { CONTROL_PROTOCOL, DATA_PROTOCOL } from '../wire/protocol.ts'
+import type { Libp2pNetworkParts } from './network.ts'
 import type { ResolvedNodeOptions } from './options.ts'
 import type { HashMany } from '../model/block-id.ts'
 import type { ServeParts } from '../serve.ts'
@@ -61,19 +62,27 @@ export async function openNodeParts (options: ResolvedNodeOptions): Promise<Node
     })
     const guard = options.libp2p === undefined ? new ConnectionGuard({ reputation, clock }) : undefined
     if (guard !== undefined) late.guard = guard
-    const libp2p = options.libp2p ?? await ownLibp2p(options, guard?.gater, closers)
+    const { libp2p, identify }: Connected = options.libp2p === undefined
+      ? await ownLibp2p(options, guard?.gater, closers)
+      : { libp2p: options.libp2p }
     guard?.watch(libp2p)
     closers.push(async () => { guard?.stop() })
-    return await wire(options, { store, readers, hashMany, libp2p, reputation, closers, close })
+    return await wire(options, { store, readers, hashMany, libp2p, identify, reputation, closers, close })
   } catch (err) {
     await close()
     throw err
   }
 }
 
+interface Connected {
+  libp2p: Libp2p
+  /** Where libp2p does not identify everybody by itself. */
+  identify?: Libp2pNetworkParts['identify']
+}
+
 async function ownLibp2p (
   options: ResolvedNodeOptions, gater: ConnectionGater | undefined, closers: Array<() => Promise<unknown>>
-): Promise<Libp2p> {
+): Promise<Connected> {
   const identity = await takeIdentity(options.dir, {
     generateKey,
     peerIdOf,
@@ -90,15 +99,15 @@ async function ownLibp2p (
   closers.push(async () => { stopForgetting() })
   const port = /\/tcp\/(\d+)/.exec(libp2p.getMultiaddrs()[0]?.toString() ?? '')?.[1]
   if (port !== undefined) await identity.savePort(Number(port))
-  return libp2p
+  return { libp2p, identify: async connection => await libp2p.services.identify.identify(connection) }
 }
 
 async function wire (
   options: ResolvedNodeOptions,
-  opened: Pick<NodeParts, 'store' | 'readers' | 'hashMany' | 'libp2p' | 'close'> &
+  opened: Pick<NodeParts, 'store' | 'readers' | 'hashMany' | 'close'> & Connected &
     { reputation: Reputation, closers: Array<() => Promise<unknown>> }
 ): Promise<NodeParts> {
-  const { closers, libp2p, reputation, ...rest } = opened
+  const { closers, libp2p, identify, reputation, ...rest } = opened
   const random = Math.random
   const stopping = new AbortController()
   // The swarms need the parts and the parts need the swarms: incoming sessions wait until both are there.
@@ -111,7 +120,7 @@ async function wire (
     reputation,
     clock
   })
-  const network = new Libp2pNetwork(libp2p, { clock, signal: stopping.signal })
+  const network = new Libp2pNetwork(libp2p, { clock, identify, signal: stopping.signal })
   const discovery = new Discovery({ network, reception, reputation, clock, random, signal: stopping.signal })
   const noteUnreadable = unreadableNotes(options.onNote)
   late.discovery = discovery

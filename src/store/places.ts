@@ -135,6 +135,12 @@ export class Places {
     return fileId
   }
 
+  /** True when no file shows any block: nothing needs to be looked for. */
+  get isEmpty (): boolean {
+    const [first] = this.#index.getRange({})
+    return first === undefined
+  }
+
   /** At most four places of a block. Whether the file is still the one indexed is the reader's to check. */
   find (digest: Uint8Array): Place[] {
     const places: Place[] = []

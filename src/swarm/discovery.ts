@@ -17,8 +17,12 @@ export interface Network {
   readonly ourId: string
   /** Where a peer is connected to us; undefined when it is not. */
   addrOf: (peerId: string) => string | undefined
-  /** The signed record of a peer, once it is identified, if a reader at `from` can use one of its addresses. */
+  /** The signed record of a peer, where it is known, if a reader at `from` can use one of its addresses. */
   recordOf: (peerId: string, from: string) => Promise<Uint8Array | undefined>
+  /** A signed record that somebody else passed on: good for recordOf for a while. */
+  keepRecord: (peerId: string, bytes: Uint8Array) => void
+  /** Asks a connected peer for its record, unless that was done. Resolves in any case. */
+  identify: (peerId: string) => Promise<void>
   /** The connection to a candidate that there is, or a new one. */
   connect: (candidate: Candidate) => Promise<Contact>
 }
@@ -148,13 +152,27 @@ export class Discovery {
 
   /** Tells a new peer of others: signed records only, and only what it can use. */
   async #tellOfOthers (swarm: Swarm, session: Session): Promise<void> {
-    const records = await this.recordsFor(swarm, session.peerId)
+    const records: Uint8Array[] = []
+    const unknown: string[] = []
+    for (const { peerId } of this.#someOthers(swarm, session.peerId)) {
+      const record = await this.#recordFor(peerId, session.peerId)
+      if (record === undefined) unknown.push(peerId)
+      else records.push(record)
+    }
     if (records.length > 0) session.send({ type: 'peers', records })
+    await Promise.all(unknown.map(async peerId => {
+      await this.#parts.network.identify(peerId)
+      const record = await this.#recordFor(peerId, session.peerId)
+      if (record !== undefined) session.send({ type: 'peers', records: [record] })
+    }))
   }
 
   /** Tells others of a new peer, once it is identified. */
   async #tellOthers (swarm: Swarm, session: Session): Promise<void> {
-    if (await this.#recordFor(session.peerId, session.peerId) === undefined) return
+    if (await this.#recordFor(session.peerId, session.peerId) === undefined) {
+      await this.#parts.network.identify(session.peerId)
+      if (await this.#recordFor(session.peerId, session.peerId) === undefined) return
+    }
     if (!this.#unidentified.delete(session)) return
     for (const other of this.#someOthers(swarm, session.peerId)) {
       const record = await this.#recordFor(session.peerId, other.peerId)
@@ -187,6 +205,7 @@ export class Discovery {
       try {
         const read = await readRecord(bytes, { isKnown, from, sourceId: session.peerId, signal })
         if (read === undefined) continue
+        network.keepRecord(read.peerId, bytes)
         search.add({ ...read, isHint: false, waitMs: dialsFirst(ourId, read.peerId) ? 0 : SECOND_DIALLER_MS })
       } catch (err) {
         if (signal.aborted) return

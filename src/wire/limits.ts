@@ -75,6 +75,8 @@ export const WIRE_LIMITS = {
   /** Peers of one model that are remembered to be dialled, and addresses of each: more are ignored, hints apart. */
   candidates: 2048,
   addrsPerCandidate: 8,
+  /** Peer records that were passed on, kept for who asks next. */
+  keptRecords: 1024,
   /** Peers seen on the local network (mDNS): more are ignored. */
   nearbyPeers: 256,
   /** Streams of all protocols on one connection: ours, and identify. */

@@ -156,6 +156,10 @@ class MeetingNode implements Network {
     return this.#identified.has(peerId) ? Buffer.from(peerId) : undefined
   }
 
+  keepRecord (): void {}
+
+  async identify (): Promise<void> {}
+
   async connect ({ key }: Candidate): Promise<Contact> {
     const them = this.#world.nodes.get(key)
     if (them === undefined) throw new Error(`There is no ${key}`)

@@ -32,6 +32,15 @@ describe('Places', () => {
     }
   })
 
+  it('is empty until a file has blocks, and when it has been forgotten', async () => {
+    const { places } = await tempStore()
+    expect(places.isEmpty).toBe(true)
+    await places.replaceFile({ path: '/m/a', identity }, randomBytes(32), [5])
+    expect(places.isEmpty).toBe(false)
+    await places.dropPath('/m/a')
+    expect(places.isEmpty).toBe(true)
+  })
+
   it('gives two processes\' files different ids', async () => {
     const dir = await tempFolder()
     const [a, b] = [await tempStore(dir), await tempStore(dir)]
