@@ -21,6 +21,8 @@ export interface LedgerParts {
 export class Ledger {
   readonly states: BlockStates
   readonly sources = new Map<string, SchedulerSource>()
+  /** Blocks that a source gave other bytes for, and that nobody has given yet. */
+  readonly doubted = new Set<number>()
   readonly #sizeOf: (block: number) => number
   readonly #maxBlockBytes: number
   readonly #budgetBytes: number
@@ -161,6 +163,20 @@ export class Ledger {
     const wasShort = this.roomBytes < this.#maxBlockBytes
     this.#outstandingBytes -= bytes
     if (wasShort) this.dirtyAll()
+  }
+
+  /**
+   * Who comes and says that it holds what another lied about may be the same liar by a fresh name. Such a block is
+   * asked of who has given a block before, else of who has been here longest, as long as they may give it.
+   */
+  isDoubtful (source: SchedulerSource, block: number, now: number): boolean {
+    if (source.hasGiven || !this.doubted.has(block)) return false
+    let isBefore = true
+    for (const other of this.sources.values()) {
+      if (other === source) isBefore = false
+      else if ((isBefore || other.hasGiven) && other.mayGive(block, now)) return true
+    }
+    return false
   }
 
   dirtyAll (): void {

@@ -48,3 +48,10 @@ export function pick (options: {
   }
   return { blocks: picked, seen: candidates.length }
 }
+
+/** Keeps the first of them that fit together. */
+export function trim (blocks: number[], bytes: number, sizeOf: (block: number) => number): void {
+  let left = bytes
+  const fitting = blocks.findIndex(block => (left -= sizeOf(block)) < 0)
+  if (fitting !== -1) blocks.length = fitting
+}

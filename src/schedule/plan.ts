@@ -3,7 +3,7 @@ import {
   USELESS_IN_A_ROW
 } from '../defaults.ts'
 import { Mode } from '../wire/protocol.ts'
-import { pick } from './picker.ts'
+import { pick, trim } from './picker.ts'
 import { rivalOf } from './rival.ts'
 import type { Availability } from './availability.ts'
 import type { Ledger } from './ledger.ts'
@@ -98,18 +98,12 @@ export class Plan {
         budgetBytes: room,
         most,
         random: this.#random,
-        skip: block => leave?.(block) === true || (source.refused.size > 0 && this.#isRefused(source, block, now))
+        skip: block => leave?.(block) === true || this.#isPassedOver(source, block, now)
       })
     if (blocks.length < most) source.isDirty = false
-    if (seen < PLENTY_BLOCKS) this.#trim(blocks, Math.max(credit, this.#maxBlockBytes) - source.outstandingBytes)
+    const mostNow = Math.max(credit, this.#maxBlockBytes) - source.outstandingBytes
+    if (seen < PLENTY_BLOCKS) trim(blocks, mostNow, this.#sizeOf)
     if (blocks.length > 0) this.#ask(source, blocks, now)
-  }
-
-  /** Keeps what fits. */
-  #trim (blocks: number[], bytes: number): void {
-    let left = bytes
-    const fitting = blocks.findIndex(block => (left -= this.#sizeOf(block)) < 0)
-    if (fitting !== -1) blocks.length = fitting
   }
 
   /** Rule 2: keep what is granted at the credit, in steps large enough not to chatter. */
@@ -150,11 +144,16 @@ export class Plan {
       // nobody else holds after that is asked for freely.
       source.spareSince ??= now
       const freeAt = source.spareSince + this.#spareGraceMs
-      if (freeAt > now) this.#wake(freeAt)
-      // Looks at every missing block when there is nothing for it: only after something changed, not at every plan.
-      else if (source.isDirty) {
-        this.#fill(source, now, BLOCKS_PER_PLAN, block => this.#availability.of(block) > spares.length)
+      const isFree = freeAt <= now
+      const { doubted } = this.#ledger
+      // Looks at every missing block: only after something changed. What somebody lied about is asked for at once.
+      if (source.isDirty && (isFree || doubted.size > 0)) {
+        this.#fill(source, now, BLOCKS_PER_PLAN, block => {
+          return !doubted.has(block) && (!isFree || this.#availability.of(block) > spares.length)
+        })
       }
+      source.isDirty ||= !isFree
+      if (!isFree) this.#wake(freeAt)
       // What others hold too, but have had no room for: the longer that lasts, the more of it, so that a short tail
       // costs nothing and a publisher much faster than the swarm is not left idle.
       // The grain of salt keeps a wake-up at the very moment from coming again and again for the last bit of a float.
@@ -205,7 +204,7 @@ export class Plan {
       const bytes = this.#sizeOf(block)
       const holders = this.#ledger.roomBytes > 0 ? this.#ledger.sources.values() : []
       const rival = rivalOf(holders, {
-        block, bytes, notId: first.sourceId, now, isRefused: source => this.#isRefused(source, block, now)
+        block, bytes, notId: first.sourceId, now, isPassedOver: source => this.#isPassedOver(source, block, now)
       })
       if (rival === undefined) this.#wake(now + ENDGAME_AFTER_MS)
       // It gives what we lack of its pool: with nothing else missing, this block.
@@ -226,7 +225,10 @@ export class Plan {
     this.#wake(source.meter.silentAt)
   }
 
-  #isRefused (source: SchedulerSource, block: number, now: number): boolean {
+  /** It would not give the block a while ago, or is not believed to have it. */
+  #isPassedOver (source: SchedulerSource, block: number, now: number): boolean {
+    const { doubted } = this.#ledger
+    if (doubted.size > 0 && this.#ledger.isDoubtful(source, block, now)) return true
     const retryAt = source.refused.get(block)
     if (retryAt === undefined) return false
     if (retryAt > now) {

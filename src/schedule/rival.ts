@@ -7,7 +7,7 @@ export interface RivalParts {
   /** The source that the block was asked of and that has not delivered it. */
   notId: string
   now: number
-  isRefused: (source: SchedulerSource) => boolean
+  isPassedOver: (source: SchedulerSource) => boolean
 }
 
 /** In the endgame: the source to ask second for a block, one from which nothing else is on its way. Pure. */
@@ -15,7 +15,7 @@ export function rivalOf (sources: Iterable<SchedulerSource>, parts: RivalParts):
   let best: SchedulerSource | undefined
   for (const source of sources) {
     if (source.id === parts.notId || !source.holdings.has(parts.block) || !isIdle(source, parts)) continue
-    if (!parts.isRefused(source) && (best === undefined || isBetter(source, best))) best = source
+    if (!parts.isPassedOver(source) && (best === undefined || isBetter(source, best))) best = source
   }
   return best
 }

@@ -29,6 +29,8 @@ export class SchedulerSource {
   /** Since when it has been a spare publisher, as far as we have looked. */
   spareSince: number | undefined
   silences = 0
+  /** A block that it gave was stored. */
+  hasGiven = false
   /** Blocks that it would not give since it last gave one. */
   refusals = 0
   /** Blocks of its choice that were of no use since it last chose one that was. */
@@ -49,6 +51,12 @@ export class SchedulerSource {
   /** Bytes asked of it and not yet stored: what I3 bounds by its credit. */
   get outstandingBytes (): number {
     return this.askedBytes + (this.isShelved ? 0 : Math.max(0, this.wantGranted - this.wantUsed))
+  }
+
+  /** It holds the block, and has not said or shown that it does not give it now. */
+  mayGive (block: number, now: number): boolean {
+    if (this.mode === Mode.closed || this.pausedUntil > now || !this.holdings.has(block)) return false
+    return (this.refused.get(block) ?? now) <= now
   }
 
   /** It chose what we have. That may cross with what we said; who does it again and again only fills our line. */

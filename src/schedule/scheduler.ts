@@ -154,7 +154,11 @@ export class Scheduler {
     const flight = this.states.inFlight.get(block)
     this.states.store(block)
     const giver = this.#ledger.sources.get(id)
-    if (giver !== undefined) giver.refusals = 0
+    this.#ledger.doubted.delete(block)
+    if (giver !== undefined) {
+      giver.refusals = 0
+      giver.hasGiven = true
+    }
     for (const { sourceId } of flight?.asked ?? []) {
       const source = this.#ledger.sources.get(sourceId)
       if (source === undefined) continue
@@ -164,7 +168,7 @@ export class Scheduler {
     return true
   }
 
-  /** The source will not give these blocks, or what it gave was wrong, or could not be written. */
+  /** The source will not give these blocks. */
   onRefused (id: string, blocks: readonly number[], retryAt: number): void {
     const source = this.#ledger.sources.get(id)
     if (source === undefined) return
@@ -184,6 +188,12 @@ export class Scheduler {
     this.availability.removeOne(source.holdings, block)
     // A spare publisher may be its only holder now.
     this.#ledger.dirtyAll()
+  }
+
+  /** What the source gave was not the block: nor does it hold it, and who says next that it does may lie too. */
+  onWrong (id: string, block: number): void {
+    this.#ledger.doubted.add(block)
+    this.onNotHeld(id, block)
   }
 
   /** What to send now. Call after events, and at `wakeAt`. */

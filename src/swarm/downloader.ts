@@ -119,7 +119,7 @@ export class Downloader {
       await this.#parts.verify(block, payload, session.peerId)
     } catch (err) {
       if (!isModelswarmError(err, 'ERR_BAD_BLOCK')) throw err
-      scheduler.onNotHeld(session.peerId, block)
+      scheduler.onWrong(session.peerId, block)
       this.#parts.onBadBlock(session, err)
       return this.plan()
     }

@@ -171,7 +171,7 @@ export class RandomSwarm {
         return
       }
       if (source.manner === 'lying' && this.#random() < 0.3) {
-        scheduler.onNotHeld(source.id, block)
+        scheduler.onWrong(source.id, block)
         return this.#leave(source)
       }
       this.#later(this.#random() * 30, () => {

@@ -229,6 +229,26 @@ describe('scheduler', () => {
     expect(one.outstandingBytes).toBe(0)
   })
 
+  it('asks whom it has not seen give anything for no block that somebody lied about, while another can give it', () => {
+    const one = scheduler(2)
+    one.addSource('good', all(2), Mode.open)
+    const [first = -1] = blocksOf(one.plan(0), 'request', 'good')
+    deliver(one, 'good', first, 10)
+    one.onRefused('good', [1 - first], 100)
+    one.addSource('liar', all(2), Mode.open)
+    expect(blocksOf(one.plan(20), 'request', 'liar')).toEqual([1 - first])
+    expect(one.onReceived('liar', 1 - first)).toBe(true)
+    one.onWrong('liar', 1 - first)
+    one.removeSource('liar')
+    // the good one will not give it yet: there is nobody else to ask
+    one.addSource('fresh', all(2), Mode.open)
+    expect(blocksOf(one.plan(30), 'request', 'fresh')).toEqual([1 - first])
+    one.removeSource('fresh')
+    one.addSource('fresher', all(2), Mode.open)
+    const actions = one.plan(200)
+    expect([blocksOf(actions, 'request', 'good'), blocksOf(actions, 'request', 'fresher')]).toEqual([[1 - first], []])
+  })
+
   it('takes nothing that was not asked for', () => {
     const one = scheduler(4)
     one.addSource('a', all(4), Mode.open)
@@ -351,6 +371,24 @@ describe('scheduler with a choosing publisher', () => {
     const actions = one.plan(0)
     expect(blocksOf(actions, 'request', 'a')).toHaveLength(2)
     expect(blocksOf(actions, 'request', 'p')).toEqual([])
+  })
+
+  it('asks a spare publisher at once for what somebody lied about, and so does not hang on fresh liars', () => {
+    const one = scheduler(4)
+    one.addSource('publisher', all(4), Mode.spare)
+    let now = 0
+    for (let liar = 1; one.states.storedBytes < 4 * SIZE; liar++) {
+      one.addSource(`liar ${liar}`, all(4), Mode.open)
+      const actions = one.plan(now)
+      for (const block of blocksOf(actions, 'request', 'publisher')) deliver(one, 'publisher', block, now)
+      for (const block of blocksOf(actions, 'request', `liar ${liar}`)) {
+        if (!one.onReceived(`liar ${liar}`, block)) continue
+        one.onWrong(`liar ${liar}`, block)
+      }
+      one.removeSource(`liar ${liar}`)
+      now += 1
+      expect(liar).toBeLessThan(4)
+    }
   })
 
   it('looks again at whom it passed over for want of room, when room comes all at once', () => {
