@@ -1,7 +1,8 @@
 import { judge, median, MIB } from './bench.ts'
 import { centralHttp, oneStream } from './network/central.ts'
 import { bytesPerSec } from './network/star.ts'
-import { runSwarm } from './network/swarm-run.ts'
+import { phasesOf } from './network/phases.ts'
+import { coresBusy, runSwarm } from './network/swarm-run.ts'
 import type { BenchOptions, BenchResult, Column, NetworkOptions, Values } from './bench.ts'
 import type { SwarmRun } from './network/swarm-run.ts'
 
@@ -22,6 +23,14 @@ const COST_COLUMNS: Column[] = [
   { key: 'publisherCpu', title: 'publisher CPU s' },
   { key: 'peerCpu', title: 'CPU s a peer' },
   { key: 'networkCpu', title: 'network CPU s' },
+  { key: 'busyShare', title: 'cores busy' }
+]
+
+const PHASE_COLUMNS: Column[] = [
+  { key: 'name', title: 'the last peer of the median run' },
+  { key: 'seconds', title: 's' },
+  { key: 'lost', title: 'of them more than the link needs' },
+  { key: 'ofBound', title: 'lost ÷ bound', digits: 3 },
   { key: 'busyShare', title: 'cores busy' }
 ]
 
@@ -89,6 +98,11 @@ export async function flash (options: BenchOptions, network: NetworkOptions): Pr
           networkCpu: one.networkCpu,
           busyShare: one.busyShare
         }))
+      },
+      {
+        title: 'where its time goes: starting, finding peers and the first block, the swarm at work, the last blocks',
+        columns: PHASE_COLUMNS,
+        rows: phaseRows(swarms, network, bound)
       }
     ],
     verdicts: [
@@ -96,6 +110,17 @@ export async function flash (options: BenchOptions, network: NetworkOptions): Pr
       judge(`the publisher sends at most ${MOST_COPIES} copies`, copies, { atMost: MOST_COPIES })
     ]
   }
+}
+
+/** Of the run whose last peer ended in the median time. */
+function phaseRows (swarms: readonly SwarmRun[], { mbitPerSec }: NetworkOptions, bound: number): Values[] {
+  const byLast = [...swarms].sort((a, b) => (a.seconds.at(-1) ?? 0) - (b.seconds.at(-1) ?? 0))
+  const run = byLast[Math.floor((byLast.length - 1) / 2)]
+  if (run === undefined) return []
+  return phasesOf(run.lastTrace, bytesPerSec(mbitPerSec)).map(({ name, fromMs, toMs, seconds, neededSeconds }) => {
+    const lost = seconds - neededSeconds
+    return { name, seconds, lost, ofBound: lost / bound, busyShare: coresBusy(run.busy, fromMs, toMs) }
+  })
 }
 
 /** The least time in which equal links can bring a model from one node to N others (DESIGN.md section 8). */

@@ -1,6 +1,7 @@
 // A modelswarm node, used as an application would.
 import { createNode } from '../../src/index.ts'
 import { useDoors } from '../network/doors.ts'
+import { encodeTrace } from '../network/phases.ts'
 import { answer } from './answer.ts'
 import type { Node } from '../../src/index.ts'
 
@@ -32,8 +33,12 @@ answer({
   /** From the call to its result: dial, tree, blocks, verified, written, renamed, indexed. */
   pull: async asked => {
     const start = performance.now()
-    const { bytes, from } = await started().pull(asked.text('link'), asked.text('out'))
-    return { bytes, fromPeers: from.peers, seconds: (performance.now() - start) / 1000 }
+    const trace: Array<[number, number]> = [[0, 0]]
+    const { bytes, from } = await started().pull(asked.text('link'), asked.text('out'), {
+      onProgress: event => { if (event.type === 'progress') trace.push([performance.now() - start, event.bytes]) }
+    })
+    const ms = performance.now() - start
+    return { bytes, fromPeers: from.peers, seconds: ms / 1000, trace: encodeTrace([...trace, [ms, bytes]]) }
   },
   /** Payload handed to sockets so far. */
   sent: async () => ({ sentBytes: started().sentBytes }),

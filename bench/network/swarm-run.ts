@@ -3,16 +3,22 @@ import { join } from 'node:path'
 import { compareFiles, hashFiles } from '../../examples/demo/check.ts'
 import { numberOf, textOf } from '../child.ts'
 import { busySeconds } from '../machine.ts'
+import { addedBetween, decodeTrace } from './phases.ts'
 import { Star } from './star.ts'
 import type { BenchOptions, NetworkOptions } from '../bench.ts'
 import type { Child } from '../child.ts'
 import type { MadeModel } from '../workspace.ts'
+import type { Trace } from './phases.ts'
 import type { Place } from './star.ts'
 
 /** What one publisher and its peers did in the shaped network, once. */
 export interface SwarmRun {
   /** When each peer had everything, from the moment all were asked; rising. */
   seconds: number[]
+  /** What had come to the last of them by when. */
+  lastTrace: Trace
+  /** CPU seconds of the whole machine by when; empty where nothing tells. */
+  busy: Trace
   /** Payload that the publisher sent, over the model. */
   copies: number
   /** What came over the peers' links, protocol and encryption included, over what they needed. */
@@ -24,6 +30,8 @@ export interface SwarmRun {
   /** Share of the machine's cores in use: near 1 they set the pace, not the network. NaN where nothing tells. */
   busyShare: number
 }
+
+const LOOK_MS = 250
 
 interface Member {
   readonly child: Child
@@ -57,14 +65,16 @@ export async function runSwarm (options: BenchOptions, network: NetworkOptions, 
 
   await Promise.all([star.mark(), ...members.map(async ({ child }) => { await child.ask('mark') })])
   const outOf = (i: number): string => join(work, `out-${i}`)
-  const busyBefore = busySeconds()
+  const watch = watchCores()
   const startMs = performance.now()
-  const seconds = await Promise.all(pullers.map(async ({ child }, i) => {
-    await child.ask('pull', { link, out: outOf(i) })
-    return (performance.now() - startMs) / 1000
+  const pulls = await Promise.all(pullers.map(async ({ child }, i) => {
+    const reply = await child.ask('pull', { link, out: outOf(i) })
+    return { seconds: (performance.now() - startMs) / 1000, trace: textOf(reply, 'trace') }
   }))
-  const busyAfter = busySeconds()
-  const last = Math.max(...seconds)
+  const busy = watch.stop()
+  pulls.sort((a, b) => a.seconds - b.seconds)
+  const last = pulls.at(-1)
+  if (last === undefined) throw new Error('A swarm without peers')
   const cpu = await Promise.all(members.map(async ({ child }) => numberOf(await child.ask('usage'), 'cpuSeconds')))
   const networkCpu = await star.cpuSeconds()
   const downBytes = await Promise.all(pullers.map(async ({ place }) => (await star.carried(place.node)).downBytes))
@@ -76,15 +86,39 @@ export async function runSwarm (options: BenchOptions, network: NetworkOptions, 
   for (let i = 0; i < peers; i++) compareFiles(published, await hashFiles(outOf(i)), `peer ${i + 1}`)
   await workspace.drop(work)
   return {
-    seconds: seconds.sort((a, b) => a - b),
+    seconds: pulls.map(({ seconds }) => seconds),
+    lastTrace: decodeTrace(last.trace),
+    busy,
     copies: sentBytes / model.bytes,
     received: sum(downBytes) / (peers * model.bytes),
     publisherCpu: cpu[0] ?? 0,
     peerCpu: sum(cpu.slice(1)) / peers,
     networkCpu,
-    busyShare: busyBefore === undefined || busyAfter === undefined
-      ? NaN
-      : (busyAfter - busyBefore) / last / availableParallelism()
+    busyShare: coresBusy(busy, 0, last.seconds * 1000)
+  }
+}
+
+/** Share of the cores that were in use from one time of a run to another; NaN where nothing tells. */
+export function coresBusy (busy: Trace, fromMs: number, toMs: number): number {
+  return busy.length < 2 ? NaN : addedBetween(busy, fromMs, toMs) / ((toMs - fromMs) / 1000) / availableParallelism()
+}
+
+/** Looks at the machine's CPU time now and then. */
+function watchCores (): { stop: () => Trace } {
+  const samples: Array<[number, number]> = []
+  const startMs = performance.now()
+  const look = (): void => {
+    const seconds = busySeconds()
+    if (seconds !== undefined) samples.push([performance.now() - startMs, seconds])
+  }
+  look()
+  const timer = setInterval(look, LOOK_MS)
+  return {
+    stop: () => {
+      clearInterval(timer)
+      look()
+      return samples
+    }
   }
 }
 
