@@ -16,14 +16,15 @@ interface Sent {
 
 interface Peer {
   /**
-   * new: has had no time yet to give a receipt. silent: the last block sent got none in time; it is sent little, which
-   * counts for it alone.
+   * new: has had no time yet to give a receipt. silent: the last block sent got none in time; what it is sent counts
+   * for it alone.
    */
   state: 'new' | 'known' | 'silent'
   /** What it said last about how long our blocks queue, in ms. */
   queuedMs: number
-  /** On their way to it. */
+  /** On their way to it, and how many may be: one more for each receipt in time, few again after one that was not. */
   blocks: number
+  mostBlocks: number
   /** The least time from sending a block to its receipt, in ms. */
   readonly loopMs: LeastLately
 }
@@ -86,15 +87,16 @@ export class UploadWindow {
   /** True when a block may be begun for this peer. */
   hasRoomFor (peerId: string): boolean {
     const peer = this.#peers.get(peerId)
-    if (peer?.state === 'silent') return peer.blocks < SILENT_PEER_BLOCKS
-    if (peer?.state === 'new' && !this.#hasRoomForNew(peer)) return false
-    if (this.#usedBytes < this.#limitBytes) return true
+    if (peer !== undefined && peer.blocks >= peer.mostBlocks) return false
+    if (peer?.state === 'silent') return true
+    if (this.#usedBytes < this.#limitBytes && (peer?.state !== 'new' || this.#hasRoomForNew)) return true
     this.#wasFull = true
     return false
   }
 
   join (peerId: string): void {
-    this.#peers.set(peerId, { state: 'new', queuedMs: 0, blocks: 0, loopMs: new LeastLately(BASE_DELAY_MS) })
+    const mostBlocks = this.#newPeerBlocks
+    this.#peers.set(peerId, { state: 'new', queuedMs: 0, blocks: 0, mostBlocks, loopMs: new LeastLately(BASE_DELAY_MS) })
   }
 
   leave (peerId: string): void {
@@ -153,7 +155,10 @@ export class UploadWindow {
     const key = keyOf(peerId, block)
     const sent = this.#sent.get(key) ?? this.#late.get(key)
     if (sent === undefined) return
-    if (!this.#late.delete(key)) this.#settle(key, sent, peer)
+    if (!this.#late.delete(key)) {
+      this.#settle(key, sent, peer)
+      peer.mostBlocks++
+    }
     this.#become(peer, 'known')
     if (sent.isSample) peer.loopMs.add(now - sent.at, now)
     this.#receiptRate.add(sent.bytes, peer.loopMs.value)
@@ -170,6 +175,7 @@ export class UploadWindow {
       this.#settle(key, sent, peer)
       // Also when it was cancelled: who cancels has it from elsewhere, and says so soon.
       this.#become(peer, 'silent')
+      peer.mostBlocks = SILENT_PEER_BLOCKS
       this.#late.set(key, { ...sent, bytes: 0 })
       for (const oldest of this.#late.keys()) if (this.#late.size > LATE_RECEIPTS) this.#late.delete(oldest)
     }
@@ -196,12 +202,8 @@ export class UploadWindow {
   }
 
   /** All of them together leave a part to others: who opens sessions and gives no receipts takes nobody's all. */
-  #hasRoomForNew (peer: Peer): boolean {
-    if (this.#newBlocks * this.#maxBlockBytes >= this.#limitBytes * NEWCOMERS_SHARE) {
-      this.#wasFull = true
-      return false
-    }
-    return peer.blocks < this.#newPeerBlocks
+  get #hasRoomForNew (): boolean {
+    return this.#newBlocks * this.#maxBlockBytes < this.#limitBytes * NEWCOMERS_SHARE
   }
 
   #learn (peerId: string, queuedMs: number, { loopMs, now }: { loopMs: number, now: number }): void {

@@ -1,22 +1,31 @@
 import { describe, expect, it } from 'vitest'
 import {
   FIRST_GRANT_BYTES, FIRST_UPLOAD_WINDOW_BYTES, LEAST_UPLOAD_WINDOW_BYTES, MAX_RECEIPT_MS, MAX_UPLOAD_WINDOW_BYTES,
-  NEWCOMERS_SHARE, RECEIPT_MS, UPLOAD_QUEUE_MS
+  NEWCOMERS_SHARE, RECEIPT_MS, SILENT_PEER_BLOCKS, UPLOAD_QUEUE_MS
 } from '../../src/defaults.ts'
 import { UploadWindow } from '../../src/swarm/upload-window.ts'
 
 const BLOCK = 64 * 1024
 
-/** For peers that have given a receipt before. */
+/** Enough receipts for a peer to be sent as much as the window holds. */
+const MANY = MAX_UPLOAD_WINDOW_BYTES / BLOCK
+
+/** For peers that have given many receipts before. */
 function windowFor (...peerIds: string[]): UploadWindow {
   const window = new UploadWindow(BLOCK)
   for (const id of peerIds) {
     window.join(id)
-    window.begin(id, BLOCK)
-    window.sent(id, -1, BLOCK, 0)
-    window.received(id, -1, { queuedMs: 0, now: 0 })
+    giveReceipts(window, id, { count: MANY, now: 0 })
   }
   return window
+}
+
+function giveReceipts (window: UploadWindow, id: string, { count, now }: { count: number, now: number }): void {
+  for (let i = 0; i < count; i++) {
+    window.begin(id, BLOCK)
+    window.sent(id, -1, BLOCK, now)
+    window.received(id, -1, { queuedMs: 0, now })
+  }
 }
 
 /** Sends to these peers in turn while there is room, one after the other over a link of this rate, for so long. */
@@ -157,8 +166,10 @@ describe('upload window', () => {
       window.sent('new', block, BLOCK, RECEIPT_MS)
     }
     expect(window.hasRoomFor('new')).toBe(false)
-    // late, and yet a receipt
+    // late, and yet a receipt: the peer counts for the window again, but is sent no more than before
     window.received('new', 1, { queuedMs: 0, now: RECEIPT_MS + 1 })
+    expect(window.hasRoomFor('new')).toBe(false)
+    window.received('new', 102, { queuedMs: 0, now: RECEIPT_MS + 50 })
     expect(window.hasRoomFor('new')).toBe(true)
   })
 
@@ -184,6 +195,7 @@ describe('upload window', () => {
     window.begin('late', BLOCK)
     window.sent('late', 0, BLOCK, 0)
     window.expire(RECEIPT_MS)
+    giveReceipts(window, 'late', { count: MANY, now: hourMs - 1 })
     window.received('late', 0, { queuedMs: 0, now: hourMs })
     for (let block = 1; window.hasRoomFor('late'); block++) {
       window.begin('late', BLOCK)
@@ -201,6 +213,29 @@ describe('upload window', () => {
     }
     window.received('good', 0, { queuedMs: 1000, now: now + 50 })
     expect(window.limitBytes).toBeLessThan(before)
+  })
+
+  it('is filled by a peer only as far as it has given receipts in time since it last gave none', () => {
+    const window = windowFor('holder', 'other')
+    const fill = (now: number): number => {
+      let blocks = 0
+      for (; window.hasRoomFor('holder'); blocks++) {
+        window.begin('holder', BLOCK)
+        window.sent('holder', now + blocks, BLOCK, now)
+      }
+      return blocks
+    }
+    expect(fill(0)).toBe(FIRST_UPLOAD_WINDOW_BYTES / BLOCK)
+    expect(window.hasRoomFor('other')).toBe(false)
+    // it holds all of it back, and then lets go of all at once: too late
+    window.expire(RECEIPT_MS)
+    for (let i = 0; i < FIRST_UPLOAD_WINDOW_BYTES / BLOCK; i++) window.received('holder', i, { queuedMs: 0, now: RECEIPT_MS + 1 })
+    expect(fill(RECEIPT_MS + 2)).toBe(SILENT_PEER_BLOCKS)
+    expect(window.hasRoomFor('other')).toBe(true)
+    for (let i = 0; i < SILENT_PEER_BLOCKS; i++) {
+      window.received('holder', RECEIPT_MS + 2 + i, { queuedMs: 0, now: RECEIPT_MS + 3 })
+    }
+    expect(fill(RECEIPT_MS + 9)).toBe(2 * SILENT_PEER_BLOCKS)
   })
 
   it('leaves a part to who gives receipts, however many newcomers give none', () => {
