@@ -1,7 +1,7 @@
 import {
   BASE_DELAY_MS, FIRST_GRANT_BYTES, FIRST_UPLOAD_WINDOW_BYTES, LATE_RECEIPTS, LEAST_UPLOAD_WINDOW_BYTES, MAX_RECEIPT_MS,
-  MAX_UPLOAD_WINDOW_BYTES, NEWCOMERS_SHARE, RECEIPT_MS, RECEIPT_PATIENCE, SILENT_PEER_BLOCKS, UPLOAD_DELAY_QUANTILE,
-  UPLOAD_QUEUE_MS, UPLOAD_WINDOW_GAIN
+  MAX_UPLOAD_WINDOW_BYTES, NEWCOMERS_SHARE, RECEIPT_LATE_MS, RECEIPT_MS, RECEIPT_PATIENCE, SILENT_PEER_BLOCKS,
+  UPLOAD_DELAY_QUANTILE, UPLOAD_QUEUE_MS, UPLOAD_WINDOW_GAIN
 } from '../defaults.ts'
 import { LeastLately } from './least-lately.ts'
 import { ReceiptRate } from './receipt-rate.ts'
@@ -38,7 +38,7 @@ interface Peer {
  * The rule is LEDBAT's (RFC 6817 section 2.4.2): the window moves in proportion to how far the queueing delay is off
  * its target; but one window for the whole up-link. Who comes while blocks queue takes that for the length of its path
  * and says that nothing queues; so the window is never more than what receipts came for lately at best in the time
- * that they take at least, and RECEIPT_LATE_MS (as BBR bounds its window). Pure: the clock's ms come in.
+ * that they take at least, and as late as they may be (as BBR bounds its window). Pure: the clock's ms come in.
  */
 export class UploadWindow {
   readonly #leastBytes: number
@@ -56,13 +56,14 @@ export class UploadWindow {
   #isFirstRise = true
   #wasFull = false
   #roundEndsAt = 0
-  readonly #receiptRate = new ReceiptRate()
+  readonly #receiptRate: ReceiptRate
   /** How long the last receipt took, at most MAX_RECEIPT_MS. */
   #loopMs = 0
   /** What each peer of this round said last. */
   readonly #queued = new Map<string, number>()
 
-  constructor (maxBlockBytes: number) {
+  constructor (maxBlockBytes: number, receiptLateMs = RECEIPT_LATE_MS) {
+    this.#receiptRate = new ReceiptRate(receiptLateMs)
     this.#maxBlockBytes = maxBlockBytes
     this.#leastBytes = Math.max(LEAST_UPLOAD_WINDOW_BYTES, 2 * maxBlockBytes)
     this.#newPeerBlocks = Math.max(SILENT_PEER_BLOCKS, Math.floor(FIRST_GRANT_BYTES / maxBlockBytes))

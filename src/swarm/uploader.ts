@@ -1,4 +1,4 @@
-import { SEND_AHEAD_BYTES, SEND_BUDGET_BYTES } from '../defaults.ts'
+import { PUBLISHER_RECEIPT_LATE_MS, RECEIPT_LATE_MS, SEND_AHEAD_BYTES, SEND_BUDGET_BYTES } from '../defaults.ts'
 import { isModelswarmError } from '../errors.ts'
 import { Mode, RejectReason } from '../wire/protocol.ts'
 import { receiverOf } from './giver.ts'
@@ -44,7 +44,8 @@ export class Uploader {
 
   constructor (parts: UploaderParts) {
     this.#parts = parts
-    this.#window = new UploadWindow(parts.maxBlockBytes)
+    const lateMs = parts.giver === undefined ? RECEIPT_LATE_MS : PUBLISHER_RECEIPT_LATE_MS
+    this.#window = new UploadWindow(parts.maxBlockBytes, lateMs)
   }
 
   join (session: Session): void {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import {
   FIRST_GRANT_BYTES, FIRST_UPLOAD_WINDOW_BYTES, LEAST_UPLOAD_WINDOW_BYTES, MAX_RECEIPT_MS, MAX_UPLOAD_WINDOW_BYTES,
-  NEWCOMERS_SHARE, RECEIPT_MS, SILENT_PEER_BLOCKS, UPLOAD_QUEUE_MS
+  NEWCOMERS_SHARE, PUBLISHER_RECEIPT_LATE_MS, RECEIPT_LATE_MS, RECEIPT_MS, SILENT_PEER_BLOCKS, UPLOAD_QUEUE_MS
 } from '../../src/defaults.ts'
 import { UploadWindow } from '../../src/swarm/upload-window.ts'
 
@@ -50,6 +50,28 @@ function send (
       block++
     }
   }
+}
+
+/** Fills it for 100 newcomers at 5,000 B/ms, each of whom takes the queue that it meets first for its path. */
+function limitOfQueue (window: UploadWindow): number {
+  const ids = Array.from({ length: 100 }, (_, i) => `peer${i}`)
+  for (const id of ids) window.join(id)
+  let linkFreeAt = 0
+  const underWay: Array<{ peerId: string, block: number, at: number }> = []
+  let block = 0
+  for (let now = 0; now < 10_000; now++) {
+    for (let first = underWay[0]; first !== undefined && first.at <= now; first = underWay[0]) {
+      underWay.shift()
+      window.received(first.peerId, first.block, { queuedMs: 0, now })
+    }
+    for (let peerId = ids[block % 100] ?? ''; window.hasRoomFor(peerId); peerId = ids[block % 100] ?? '') {
+      window.begin(peerId, BLOCK)
+      window.sent(peerId, block, BLOCK, now)
+      linkFreeAt = Math.max(linkFreeAt, now) + BLOCK / 5000
+      underWay.push({ peerId, block: block++, at: linkFreeAt + 50 })
+    }
+  }
+  return window.limitBytes
 }
 
 describe('upload window', () => {
@@ -102,28 +124,13 @@ describe('upload window', () => {
   })
 
   it('is no larger than what comes back, whatever peers say that came to a queue', () => {
-    const ids = Array.from({ length: 100 }, (_, i) => `peer${i}`)
-    const window = new UploadWindow(BLOCK)
-    for (const id of ids) window.join(id)
-    const bytesPerMs = 5000
-    const loopMs = 50
-    let linkFreeAt = 0
-    const underWay: Array<{ peerId: string, block: number, at: number }> = []
-    let block = 0
-    for (let now = 0; now < 10_000; now++) {
-      for (let first = underWay[0]; first !== undefined && first.at <= now; first = underWay[0]) {
-        underWay.shift()
-        // Each took the queue that it met first for its path.
-        window.received(first.peerId, first.block, { queuedMs: 0, now })
-      }
-      for (let peerId = ids[block % 100] ?? ''; window.hasRoomFor(peerId); peerId = ids[block % 100] ?? '') {
-        window.begin(peerId, BLOCK)
-        window.sent(peerId, block, BLOCK, now)
-        linkFreeAt = Math.max(linkFreeAt, now) + BLOCK / bytesPerMs
-        underWay.push({ peerId, block: block++, at: linkFreeAt + loopMs })
-      }
-    }
-    expect(window.limitBytes).toBeLessThan(4 * bytesPerMs * (loopMs + UPLOAD_QUEUE_MS))
+    expect(limitOfQueue(new UploadWindow(BLOCK))).toBeLessThan(4 * 5000 * (50 + UPLOAD_QUEUE_MS))
+  })
+
+  it('leaves less to wait where receipts are less late', () => {
+    const usual = limitOfQueue(new UploadWindow(BLOCK))
+    const publisher = limitOfQueue(new UploadWindow(BLOCK, PUBLISHER_RECEIPT_LATE_MS))
+    expect(usual - publisher).toBeGreaterThan(0.9 * 5000 * (RECEIPT_LATE_MS - PUBLISHER_RECEIPT_LATE_MS))
   })
 
   it('forgets blocks without a receipt, and gives a silent peer two at a time beside the window', () => {
