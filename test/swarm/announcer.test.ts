@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { HAVE_BATCH_MOST_MS, HAVE_BLOCKS } from '../../src/defaults.ts'
+import { HAVE_BATCH_FIRST_MS, HAVE_BATCH_LEAST_MS, HAVE_BATCH_MOST_MS, HAVE_BLOCKS } from '../../src/defaults.ts'
 import { Allowance } from '../../src/swarm/allowance.ts'
 import { Announcer } from '../../src/swarm/announcer.ts'
 import { Session } from '../../src/swarm/session.ts'
@@ -33,5 +33,27 @@ describe('announcer', () => {
       if (far.isClosed) break
     }
     expect(told).toBe(blocks)
+  })
+
+  it('tells at once of a block after a quiet time, and of those that follow together', async () => {
+    const clock = new VirtualClock()
+    const [control, far] = MemoryChannel.pair(clock, 0)
+    far.listen()
+    const session = new Session({ peerId: 'peer', isOutbound: true, control, clock })
+    const announcer = new Announcer(clock, () => [session])
+    const told = (): number[][] => far.received.flatMap(one => one.type === 'have' ? [[...one.indexes]] : [])
+    announcer.add(0)
+    await pass(clock, HAVE_BATCH_FIRST_MS)
+    expect(told()).toEqual([[0]])
+    announcer.add(1)
+    await pass(clock, HAVE_BATCH_LEAST_MS / 2)
+    announcer.add(2)
+    expect(told()).toHaveLength(1)
+    await pass(clock, HAVE_BATCH_LEAST_MS / 2)
+    expect(told()).toEqual([[0], [1, 2]])
+    await pass(clock, HAVE_BATCH_MOST_MS)
+    announcer.add(3)
+    await pass(clock, HAVE_BATCH_FIRST_MS)
+    expect(told()).toEqual([[0], [1, 2], [3]])
   })
 })
