@@ -1,6 +1,6 @@
 import {
-  BLOCKS_PER_PLAN, ENDGAME_AFTER_MS, MAX_PAUSE_MS, PLENTY_BLOCKS, SILENT_SOURCE_MS, SPARE_GRACE_MS, SPARE_STEP_MS,
-  USELESS_IN_A_ROW
+  BLOCKS_PER_PLAN, ENDGAME_AFTER_MS, ENDGAME_STEP_MS, MAX_PAUSE_MS, PLENTY_BLOCKS, SILENT_SOURCE_MS, SPARE_GRACE_MS,
+  SPARE_STEP_MS, USELESS_IN_A_ROW
 } from '../defaults.ts'
 import { Mode } from '../wire/protocol.ts'
 import { pick, trim } from './picker.ts'
@@ -206,7 +206,7 @@ export class Plan {
       const rival = rivalOf(holders, {
         block, bytes, notId: first.sourceId, now, isPassedOver: source => this.#isPassedOver(source, block, now)
       })
-      if (rival === undefined) this.#wake(now + ENDGAME_AFTER_MS)
+      if (rival === undefined) this.#wake(now + ENDGAME_STEP_MS)
       // It gives what we lack of its pool: with nothing else missing, this block.
       else if (rival.mode === Mode.choosing) this.#want(rival, bytes - rival.outstandingBytes, now)
       else this.#ask(rival, [block], now)

@@ -1,4 +1,4 @@
-import { ENDGAME_AFTER_MS, LAGGARD_CREDIT_BLOCKS, MAX_PAUSE_MS } from '../defaults.ts'
+import { ENDGAME_STEP_MS, LAGGARD_CREDIT_BLOCKS, MAX_PAUSE_MS } from '../defaults.ts'
 import { Mode } from '../wire/protocol.ts'
 import { SourceMeter } from './source-meter.ts'
 import type { Bitfield } from '../model/bitfield.ts'
@@ -61,7 +61,7 @@ export class SchedulerSource {
 
   /** It chose what we have. That may cross with what we said; who does it again and again only fills our line. */
   onUseless (now: number): void {
-    this.uselessUntil = now + Math.min(ENDGAME_AFTER_MS * 2 ** this.useless++, MAX_PAUSE_MS)
+    this.uselessUntil = now + Math.min(ENDGAME_STEP_MS * 2 ** this.useless++, MAX_PAUSE_MS)
   }
 
   /**

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { SILENT_SOURCE_MS } from '../../src/defaults.ts'
+import { ENDGAME_AFTER_MS, FIRST_RTT_MS, SILENT_SOURCE_MS } from '../../src/defaults.ts'
 import { Bitfield } from '../../src/model/bitfield.ts'
 import { BlockStates } from '../../src/schedule/block-states.ts'
 import { Scheduler } from '../../src/schedule/scheduler.ts'
@@ -191,6 +191,9 @@ describe('scheduler', () => {
     one.plan(0)
     one.addSource('b', all(1), Mode.open)
     one.plan(1)
+    // a busy source has its time
+    expect(one.wakeAt).toBe(FIRST_RTT_MS + ENDGAME_AFTER_MS)
+    expect(blocksOf(one.plan(FIRST_RTT_MS + ENDGAME_AFTER_MS - 1), 'request', 'b')).toEqual([])
     const again = one.plan(one.wakeAt ?? 0)
     expect(blocksOf(again, 'request', 'b')).toEqual([0])
     deliver(one, 'b', 0, 500)
