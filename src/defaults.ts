@@ -1,5 +1,6 @@
 // Every default, each with its unit and its reason. What is asked of this machine (files, threads, the state folder,
-// connections) is in machine-defaults.ts, limits on what a peer can send are in wire/limits.ts.
+// connections) is in machine-defaults.ts, limits on what a peer can send are in wire/limits.ts. One list, however long:
+// it is read by its headings.
 
 const KIB = 1024
 const MIB = 1024 * KIB
