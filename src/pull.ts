@@ -5,6 +5,7 @@ import { checkSpace } from './files/disk-space.ts'
 import { openTarget } from './files/target.ts'
 import { Bitfield } from './model/bitfield.ts'
 import { complete } from './pull/complete.ts'
+import { copyLocal } from './pull/copy.ts'
 import { download } from './pull/download.ts'
 import { gaveUp } from './pull/gave-up.ts'
 import { PullRecord } from './pull/record.ts'
@@ -13,7 +14,6 @@ import { fetchTree } from './pull/tree.ts'
 import { WaitNotes } from './pull/waiting.ts'
 import { PullWatch } from './pull/watch.ts'
 import { isBlock } from './model/verify.ts'
-import { readCopy } from './serve.ts'
 import type { PulledModel, PullOptions } from './api.ts'
 import type { PullDone } from './events.ts'
 import type { Target } from './files/open-target.ts'
@@ -98,7 +98,9 @@ export async function pull (link: Link, dir: string, parts: PullParts, options: 
       swarm.setContent(manifest, copyOf(target.held), access, { unwanted: unwantedOf(target) })
     }
     isCopying = true
-    await Promise.race([watch.failed, copyLocal(target, manifest, { parts, stats, record, watch, note })])
+    await Promise.race([watch.failed, copyLocal(target, manifest, {
+      ...parts, stats, record, watch, note, signal: options.signal
+    })])
     isCopying = false
     if (isTreeHere && target.held.count < target.wanted.count) noteIfAlone()
     await Promise.race([watch.failed, download(target, manifest, { ...parts, stats, record, watch })])
@@ -131,13 +133,6 @@ export async function pull (link: Link, dir: string, parts: PullParts, options: 
   }
 }
 
-interface Step {
-  parts: PullParts
-  stats: PullStats
-  record: PullRecord
-  watch: PullWatch
-}
-
 /** Looks at what the target holds already, and whether the rest has room. */
 async function prepare (target: Target, manifest: Manifest, step: {
   parts: PullParts, watch: PullWatch, stats: PullStats, root: string, signal: AbortSignal | undefined
@@ -155,7 +150,7 @@ async function prepare (target: Target, manifest: Manifest, step: {
 
 /** What the target gives is hashed again; if it is wrong somebody else wrote to the file, and the pull ends. */
 function recheckOf (
-  target: Target, manifest: Manifest, { parts, watch }: Pick<Step, 'parts' | 'watch'>
+  target: Target, manifest: Manifest, { parts, watch }: { parts: PullParts, watch: PullWatch }
 ): (block: number) => Promise<boolean> {
   return async block => {
     if (await isBlock(manifest, block, await target.read(block), parts)) return true
@@ -164,34 +159,6 @@ function recheckOf (
       `Cannot go on in ${target.dir}: ${manifest.firstPlace(block).file.path} changed after it was written; ` +
       'check the disk and what else writes there, and pull again', { path: target.dir }))
     return false
-  }
-}
-
-/**
- * Blocks that lie in any indexed file of this machine are copied, never fetched: unless the disk there fails, which is
- * said.
- */
-async function copyLocal (
-  target: Target, manifest: Manifest, step: Step & { note: (message: string) => void }
-): Promise<void> {
-  const { parts, stats, record, watch, note } = step
-  if (parts.store.places.isEmpty) return
-  const failing = new Set<string>()
-  const onFailed = (err: ModelswarmError): void => {
-    const { path } = err.details
-    if (err.code !== 'ERR_DISK' || path === undefined || failing.has(path)) return
-    failing.add(path)
-    note(`${err.message}; its blocks are fetched from peers instead`)
-  }
-  for (const block of target.wanted.indexes()) {
-    if (target.held.has(block)) continue
-    const isGood = async (bytes: Uint8Array): Promise<boolean> => await isBlock(manifest, block, bytes, parts)
-    const bytes = await readCopy(manifest, block, { ...parts, isGood, onFailed })
-    if (bytes === undefined || !await target.write(block, bytes)) continue
-    stats.from.local += target.fileBytes(block)
-    watch.alive()
-    parts.swarm.announce(block)
-    record.onStored(bytes.byteLength)
   }
 }
 

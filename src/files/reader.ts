@@ -14,6 +14,9 @@ export interface FileReadersOptions {
   now?: () => number
 }
 
+/** What a file must be: just as it was looked at; of one that is being written to, no more than the same file. */
+export type ExpectedFile = FileIdentity | Pick<FileIdentity, 'inode'>
+
 /**
  * Reads ranges of indexed files for serving, through few open handles, and notices when a file is not what was
  * indexed.
@@ -40,7 +43,7 @@ export class FileReaders {
    * @throws ModelswarmError ERR_FILE_CHANGED when the file is gone, shorter, or not the one expected;
    *   ERR_PATH_PERMISSION, ERR_DISK; ERR_STOPPED after close
    */
-  async read (path: string, offset: number, length: number, expected: FileIdentity): Promise<Uint8Array> {
+  async read (path: string, offset: number, length: number, expected: ExpectedFile): Promise<Uint8Array> {
     for (;;) {
       let reused = false
       try {
@@ -58,6 +61,11 @@ export class FileReaders {
     }
   }
 
+  /** Closes the handle of a file that will not be read soon; reads under way end first. */
+  drop (path: string): void {
+    this.#handles.drop(path)
+  }
+
   /** Closes all handles; reads under way end first. Twice is fine. */
   async close (): Promise<void> {
     await this.#handles.close()
@@ -72,14 +80,18 @@ export class FileReaders {
     }
   }
 
-  async #check (handle: FileHandle, path: string, expected: FileIdentity): Promise<void> {
+  async #check (handle: FileHandle, path: string, expected: ExpectedFile): Promise<void> {
     const known = this.#checked.get(handle)
     const nowMs = this.#now()
-    if (known !== undefined && nowMs - known.atMs < FILE_RECHECK_MS && sameIdentity(known.identity, expected)) return
+    if (known !== undefined && nowMs - known.atMs < FILE_RECHECK_MS && isExpected(known.identity, expected)) return
     const identity = await identityOf(handle)
     this.#checked.set(handle, { identity, atMs: nowMs })
-    if (!sameIdentity(identity, expected)) throw changed(path, 'its size, times or inode differ')
+    if (!isExpected(identity, expected)) throw changed(path, 'its size, times or inode differ')
   }
+}
+
+function isExpected (found: FileIdentity, expected: ExpectedFile): boolean {
+  return 'sizeBytes' in expected ? sameIdentity(found, expected) : found.inode === expected.inode
 }
 
 /** Exactly `length` bytes: into `bytes`, or a fresh buffer that nothing else refers to: sending it gives it back. */

@@ -67,7 +67,8 @@ export class DigestIndex {
   }
 }
 
-function hashOf (bytes: Uint8Array, at: number): number {
+/** Its first four bytes: digests are uniform. */
+export function hashOf (bytes: Uint8Array, at: number): number {
   const [a = 0, b = 0, c = 0, d = 0] = bytes.subarray(at, at + 4)
   return (a | (b << 8) | (c << 16) | (d << 24)) >>> 0
 }

@@ -89,8 +89,8 @@ export class NodeSwarms {
   async beginPull (root: CID): Promise<Swarm> {
     const key = root.toString()
     if (this.#pulling.has(key)) {
-      throw new ModelswarmError('ERR_TARGET_BUSY', `This node is pulling ${key} already; wait until it is done`,
-        { blockId: key })
+      throw new ModelswarmError('ERR_TARGET_BUSY', `This node is pulling ${key} already; wait until it is done, or pull ` +
+        'into another folder with another node or process, which copies what is recorded here', { blockId: key })
     }
     this.#pulling.add(key)
     const known = this.#swarms.get(key)

@@ -1,11 +1,8 @@
 import { CID } from 'multiformats/cid'
-import { isModelswarmError } from '../errors.ts'
-import { identityOf } from '../files/file-identity.ts'
+import { whereBegun } from '../files/begun-file.ts'
 import { nameOf } from '../files/paths.ts'
-import { PART_SUFFIX } from '../model/safe-name.ts'
 import { knownManifest } from '../serve.ts'
 import type { ModelSummary } from '../api.ts'
-import type { HeldFile } from '../files/held-record.ts'
 import type { Hash } from '../model/block-id.ts'
 import type { Store } from '../store/open-store.ts'
 
@@ -25,7 +22,7 @@ export async function unfinishedPulls (parts: { store: Store, hash: Hash }): Pro
     let heldBytes = 0
     for (const recorded of record.files) {
       const file = files.get(recorded.path)
-      if (file === undefined || !await isThere(target, recorded)) continue
+      if (file === undefined || await whereBegun(target, recorded) === undefined) continue
       for (let slot = file.firstSlot; slot < file.firstSlot + file.slotCount; slot++) {
         const block = manifest.blockOfSlot(slot)
         if (record.held.has(block)) heldBytes += manifest.sizeBytes(block)
@@ -36,16 +33,4 @@ export async function unfinishedPulls (parts: { store: Store, hash: Hash }): Pro
     })
   }
   return pulls
-}
-
-/** True while the file lies where it was begun, or has got its final name since. */
-async function isThere (target: string, { path, identity }: HeldFile): Promise<boolean> {
-  for (const name of [`${target}/${path}${PART_SUFFIX}`, `${target}/${path}`]) {
-    try {
-      if ((await identityOf(name)).inode === identity.inode) return true
-    } catch (err) {
-      if (!isModelswarmError(err, 'ERR_PATH_NOT_FOUND', 'ERR_PATH_PERMISSION', 'ERR_PATH_KIND')) throw err
-    }
-  }
-  return false
 }

@@ -99,11 +99,11 @@ export class Held {
   }
 
   /** Every root and target that something is recorded for. */
-  * list (): Generator<{ readonly root: string, readonly target: string }> {
+  * list (): Generator<{ readonly root: string, readonly target: string, readonly blockCount: number }> {
     for (const { key, value } of this.#table.getRange({})) {
       if (key.byteLength !== 33) continue
       const head = StoredObject.parse(value)
-      yield { root: head.text('root'), target: head.text('target') }
+      yield { root: head.text('root'), target: head.text('target'), blockCount: head.whole('blockCount') }
     }
   }
 

@@ -53,4 +53,21 @@ describe('FileReaders', () => {
     expect(text(await readers.read(path, 0, 3, await identityOf(path)))).toBe('new')
     await readers.close()
   })
+
+  it('reads on in a file that is written to when told its inode only, and lets go of it when asked', async () => {
+    const path = join(await tempFolder(), 'f')
+    await writeFile(path, 'abcdef')
+    const { inode } = await identityOf(path)
+    let nowMs = 0
+    const readers = new FileReaders({ now: () => nowMs })
+    expect(text(await readers.read(path, 1, 3, { inode }))).toBe('bcd')
+    await writeFile(path, 'ABCDEFG')
+    nowMs = 1000
+    expect(text(await readers.read(path, 1, 3, { inode }))).toBe('BCD')
+    await expect(readers.read(path, 1, 3, { inode: inode + 1n })).rejects.toMatchObject({ code: 'ERR_FILE_CHANGED' })
+    await readers.read(path, 1, 3, { inode })
+    readers.drop(path)
+    expect(readers.openCount).toBe(0)
+    await readers.close()
+  })
 })

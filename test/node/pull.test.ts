@@ -5,7 +5,8 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { isModelswarmError, ModelswarmError } from '../../src/index.ts'
 import { noise } from '../model/tree-fixtures.ts'
 import { tempFolder } from '../files/temp-folder.ts'
-import { addrOf, forgotten, printsOf, someFiles, startNode, target, writeFiles } from './nodes.ts'
+import { addrOf, eventually, forgotten, printsOf, someFiles, startNode, target, writeFiles } from './nodes.ts'
+import { playedSeeder } from './played-seeder.ts'
 import type { Node, NodeOptions, PublishedModel, PullEvent } from '../../src/index.ts'
 import type { Files } from './nodes.ts'
 
@@ -107,6 +108,28 @@ describe('a pull', () => {
     const second = await puller.pull(model.link, out)
     expect([second.from.peers, second.from.local]).toEqual([0, second.bytes])
     expect(first.from.peers).toBeGreaterThan(0)
+  })
+
+  it('copies what an unfinished pull holds, also while that goes on, and fetches the rest', async () => {
+    const files = { 'w.bin': noise(5, 4_000_000) }
+    const half = 30 * 65_536
+    const seeder = await playedSeeder(files, { isHeld: block => block < 30 })
+    const peers = [seeder.addr]
+    const [dir, first, out] = [await tempFolder(), await target(), await target()]
+    const puller = await startNode({ dir })
+    await expect(puller.pull(seeder.root, first, { peers, giveUpSeconds: 0.5 })).rejects.toMatchObject({ code: 'ERR_GAVE_UP' })
+    let local = 0
+    const goesOn = puller.pull(seeder.root, first, { peers })
+    const other = (await startNode({ dir })).pull(seeder.root, out, {
+      peers, onProgress: event => { if (event.type === 'progress') ({ local } = event.from) }
+    })
+    const both = Promise.all([goesOn, other])
+    await Promise.race([both, eventually(() => local === half, 'all that is held there is copied')])
+    seeder.holdAll()
+    const [resumed, copied] = await both
+    expect([resumed.held, copied.from.local]).toEqual([half, half])
+    expect(copied.from.peers).toBe(4_000_000 - half)
+    expect(await printsOf(out)).toEqual(await printsOf(await writeFiles(files)))
   })
 
   it('fetches of a changed model only what changed', async () => {

@@ -36,6 +36,9 @@ it('what was found of a file during a failed pull of its model is heeded after i
 
   const pulling = await swarms.beginPull(root)
   expect(pulling).toBe(swarm)
+  await expect(swarms.beginPull(root)).rejects.toMatchObject({
+    code: 'ERR_TARGET_BUSY', message: expect.stringMatching(/wait until it is done, or pull .* with another node or process/)
+  })
   const [file] = store.models.get(root.toString()).flatMap(record => record.files)
   if (file === undefined) throw new Error('The model has no record')
   await store.disbelieve(file.absolute, file.identity)

@@ -49,6 +49,7 @@ describe('Held', () => {
     expect(held.load('r', '/v', 8)).toBeUndefined()
     expect(held.load('r', '/t', 9)).toBeUndefined()
     expect(held.targets('r').sort()).toEqual(['/t', '/u'])
+    expect([...held.list()].filter(one => one.root === 's')).toEqual([{ root: 's', target: '/t', blockCount: 8 }])
     await held.forget('r', '/t')
     expect(held.targets('r')).toEqual(['/u'])
     await held.forget('r')
