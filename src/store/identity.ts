@@ -5,11 +5,12 @@ import { onDisk, unlessAbsent } from '../files/disk-error.ts'
 import { makeFolders } from '../files/make-folders.ts'
 import { takeLock } from '../files/process-lock.ts'
 import { IDENTITY_SLOTS } from '../machine-defaults.ts'
-import { machineFingerprint } from './machine.ts'
+import { formatMachine, isSameMachine, machineToRecord, parseMachine, thisMachine } from './machine.ts'
+import type { Machine } from './machine.ts'
 import type { ProcessLock } from '../files/process-lock.ts'
 
 //   <state>/identities/N/key       the private key, mode 0600
-//                        machine   fingerprint of the machine it was made on
+//                        machine   what tells the machine it was last used on from others (machine.ts)
 //                        port      the last port listened on
 //                        lock      held by the process that uses the slot
 
@@ -22,8 +23,8 @@ export interface IdentityParts {
   avoidPeerIds?: readonly string[] | undefined
   /** Told in a sentence when a key was set aside. */
   onNote?: ((message: string) => void) | undefined
-  /** Of this machine. Default: machineFingerprint(). */
-  fingerprint?: string
+  /** Where this process runs. Default: thisMachine(). */
+  machine?: Machine
 }
 
 /** The key that this process uses until it lets go of it. */
@@ -46,13 +47,13 @@ export interface Identity {
  * @throws ModelswarmError ERR_PATH_PERMISSION, ERR_NO_SPACE, ERR_DISK; ERR_SAME_IDENTITY when every slot is taken
  */
 export async function takeIdentity (stateDir: string, parts: IdentityParts): Promise<Identity> {
-  const fingerprint = parts.fingerprint ?? machineFingerprint()
+  const machine = parts.machine ?? thisMachine()
   for (let slot = 0; slot < IDENTITY_SLOTS; slot++) {
     const dir = join(stateDir, 'identities', String(slot))
     await makeFolders(dir, { mode: 0o700 })
     const taken = await takeLock(join(dir, 'lock'))
     if ('busy' in taken) continue
-    const opening = openSlot(dir, slot, { ...parts, fingerprint, lock: taken.lock })
+    const opening = openSlot(dir, slot, { ...parts, machine, lock: taken.lock })
     const identity = await opening.catch(async (err: unknown) => {
       await taken.lock.release()
       throw err
@@ -65,15 +66,15 @@ export async function takeIdentity (stateDir: string, parts: IdentityParts): Pro
 }
 
 interface SlotParts extends IdentityParts {
-  readonly fingerprint: string
+  readonly machine: Machine
   readonly lock: ProcessLock
 }
 
 async function openSlot (dir: string, slot: number, parts: SlotParts): Promise<Identity> {
   const path = join(dir, 'key')
-  const machine = await readText(join(dir, 'machine'))
-  if (machine !== undefined && machine !== parts.fingerprint && await setAside(path, 'other-machine')) {
-    parts.onNote?.(`The state folder was made on another machine: its key in ${dir} was set aside and this node takes a new identity`)
+  const recorded = await readMachine(dir)
+  if (recorded !== undefined && !isSameMachine(recorded, parts.machine) && await setAside(path, 'other-machine')) {
+    parts.onNote?.(`The state folder comes from another machine, or all hardware of this one is new: its key in ${dir} was set aside and this node takes a new identity`)
     await onDisk('remove', dir, async () => { await rm(join(dir, 'port'), { force: true }) })
   }
   let key = await readBytes(path)
@@ -87,7 +88,8 @@ async function openSlot (dir: string, slot: number, parts: SlotParts): Promise<I
     peerId = await parts.peerIdOf(key)
     await writeWhole(path, key)
   }
-  if (machine !== parts.fingerprint) await writeWhole(join(dir, 'machine'), Buffer.from(parts.fingerprint))
+  const toRecord = formatMachine(machineToRecord(recorded, parts.machine))
+  if (recorded === undefined || formatMachine(recorded) !== toRecord) await writeWhole(join(dir, 'machine'), Buffer.from(toRecord))
   return {
     slot,
     key,
@@ -96,6 +98,11 @@ async function openSlot (dir: string, slot: number, parts: SlotParts): Promise<I
     savePort: async port => { await writeWhole(join(dir, 'port'), Buffer.from(String(port))) },
     release: parts.lock.release
   }
+}
+
+async function readMachine (dir: string): Promise<Machine | undefined> {
+  const text = await readText(join(dir, 'machine'))
+  return text === undefined ? undefined : parseMachine(text)
 }
 
 async function peerIdIn (key: Uint8Array, parts: IdentityParts): Promise<string | undefined> {

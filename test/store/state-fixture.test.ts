@@ -73,7 +73,9 @@ describe('state folder of format 1', () => {
   })
 
   it('gives back its identity, with its port, on the machine it was made on', async () => {
-    const identity = await takeIdentity(await unpacked(), { generateKey, peerIdOf, fingerprint: FINGERPRINT })
+    const identity = await takeIdentity(await unpacked(), {
+      generateKey, peerIdOf, machine: { id: FINGERPRINT, hardware: ['card'] }
+    })
     expect(identity).toMatchObject({ slot: 0, peerId: PEER_ID, port: PORT })
     await identity.release()
   })
