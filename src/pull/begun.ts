@@ -3,13 +3,12 @@ import { isModelswarmError } from '../errors.ts'
 import { whereBegun } from '../files/begun-file.ts'
 import { knownManifest } from '../serve.ts'
 import type { ModelswarmError } from '../errors.ts'
-import type { HeldFile, HeldRecord } from '../files/held-record.ts'
 import type { Bitfield } from '../model/bitfield.ts'
 import type { Manifest, ManifestFile } from '../model/manifest.ts'
 import type { ServeParts } from '../serve.ts'
 
 export interface BegunParts extends Pick<ServeParts, 'store' | 'hash'> {
-  /** Told why a file could not be looked at. */
+  /** Told why the files of a pull could not be looked at. */
   onFailed: (err: ModelswarmError) => void
 }
 
@@ -29,45 +28,42 @@ export interface BegunFile {
  */
 export async function * begunFiles (manifest: Manifest, dir: string, parts: BegunParts): AsyncGenerator<BegunFile> {
   const ours = manifest.root.toString()
-  const { held, models } = parts.store
-  const others = [...held.list()].filter(({ root, target }) => root !== ours || target !== dir)
+  const others = [...parts.store.held.list()].filter(({ root, target }) => root !== ours || target !== dir)
   others.sort((a, b) => Number(b.root === ours) - Number(a.root === ours))
-  for (const { root, target, blockCount } of others) {
-    const record = held.load(root, target, blockCount)
-    if (record === undefined || record.held.count === 0) continue
-    const ended = models.get(root).filter(model => model.path === target)
-    const indexed = new Set(ended.flatMap(model => model.files.map(file => file.path)))
-    const begun = await filesThere(target, record, { ...parts, indexed })
-    // A tree of a million blocks takes a second to read: not for files that are gone.
-    if (begun.length === 0) continue
-    const theirs = root === ours ? manifest : await knownManifest(CID.parse(root), parts)
-    if (theirs?.blockCount !== blockCount) continue
-    const byPath = new Map(theirs.files.map(file => [file.path, file]))
-    for (const { path, absolute, inode } of begun) {
-      const file = byPath.get(path)
-      if (file !== undefined) yield { manifest: theirs, file, held: record.held, absolute, inode }
+  for (const other of others) {
+    try {
+      yield * await filesOf(other, other.root === ours ? manifest : undefined, parts)
+    } catch (err) {
+      // What is wrong with the record or the tree of another pull is for that one to say, not a reason to end this one.
+      if (!isModelswarmError(err) || err.code === 'ERR_STOPPED') throw err
+      parts.onFailed(err)
     }
   }
 }
 
-async function filesThere (
-  target: string, record: HeldRecord, { indexed, onFailed }: Pick<BegunParts, 'onFailed'> & { indexed: ReadonlySet<string> }
-): Promise<Array<{ path: string, absolute: string, inode: bigint }>> {
+async function filesOf (
+  { root, target, blockCount }: { root: string, target: string, blockCount: number },
+  known: Manifest | undefined,
+  parts: BegunParts
+): Promise<BegunFile[]> {
+  const { held, models } = parts.store
+  const record = held.load(root, target, blockCount)
+  if (record === undefined || record.held.count === 0) return []
+  const ended = models.get(root).filter(model => model.path === target)
+  const indexed = new Set(ended.flatMap(model => model.files.map(file => file.path)))
   const there = []
   for (const one of record.files) {
     if (one.complete && indexed.has(one.path)) continue
-    const absolute = await placeOf(target, one, onFailed)
+    const absolute = await whereBegun(target, one)
     if (absolute !== undefined) there.push({ path: one.path, absolute, inode: one.identity.inode })
   }
-  return there
-}
-
-async function placeOf (target: string, one: HeldFile, onFailed: BegunParts['onFailed']): Promise<string | undefined> {
-  try {
-    return await whereBegun(target, one)
-  } catch (err) {
-    if (!isModelswarmError(err)) throw err
-    onFailed(err)
-    return undefined
-  }
+  // A tree of a million blocks takes a second to read: not for files that are gone.
+  if (there.length === 0) return []
+  const manifest = known ?? await knownManifest(CID.parse(root), parts)
+  if (manifest?.blockCount !== blockCount) return []
+  const files = new Map(manifest.files.map(file => [file.path, file]))
+  return there.flatMap(({ path, absolute, inode }) => {
+    const file = files.get(path)
+    return file === undefined ? [] : [{ manifest, file, held: record.held, absolute, inode }]
+  })
 }

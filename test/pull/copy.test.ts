@@ -1,6 +1,7 @@
 import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { ModelswarmError } from '../../src/errors.ts'
 import { identityOf } from '../../src/files/file-identity.ts'
 import { FileReaders } from '../../src/files/reader.ts'
 import { openTarget } from '../../src/files/target.ts'
@@ -164,6 +165,19 @@ describe('a pull that begins', () => {
     const { target, held, local } = await copied(store, model)
     expect([held, local]).toEqual([[1, 3, 5, 7], 4 * BLOCK])
     for (const block of held) expect(await target.read(block)).toEqual(model.store.bytes(model.manifest.cid(block)))
+  })
+
+  it('does not end because the record or the tree of another pull is damaged', async () => {
+    const [store, model, other] = [await tempStore(), await buildTree(FILES), await buildTree({ 'x.bin': A })]
+    await brokenOff(store, other, () => true)
+    await brokenOff(store, model, block => block > 9)
+    await keepTree(store, other)
+    const damaged = new ModelswarmError('ERR_STATE_DAMAGED', 'It is damaged')
+    const getNode = vi.spyOn(store.nodes, 'getNode').mockImplementation(() => { throw damaged })
+    expect(await copied(store, model)).toMatchObject({ held: [10, 11], failure: undefined, notes: [] })
+    expect(getNode).toHaveBeenCalled()
+    vi.spyOn(store.held, 'load').mockImplementation(() => { throw damaged })
+    expect(await copied(store, model)).toMatchObject({ held: [], failure: undefined })
   })
 
   it('is not sent to its own files, nor to those that are indexed', async () => {
