@@ -67,7 +67,15 @@ export class Search {
     const pending = [...this.#candidates.all].filter(({ key, peerId, state }) => {
       return state !== 'connected' && !isOver(key) && (peerId === undefined || !isOver(peerId))
     }).map(({ key, addrs: [addr] }) => ({ name: addr ?? this.nameOf(key), trouble: { kind: 'pending', seen: '' } as const }))
-    return [...pending, ...[...this.#tried].filter(([id]) => !sessions.has(id)).map(([, source]) => source)]
+    const tried = [...this.#tried].filter(([id]) => !sessions.has(id)).map(([, source]) => source)
+    // One address, given with an id and without, is one source to a reader.
+    const byName = new Map<string, TriedSource>()
+    for (const source of [...pending, ...tried]) {
+      const name = bare(source.name)
+      byName.delete(name)
+      byName.set(name, source)
+    }
+    return [...byName.values()]
   }
 
   /** What a peer is called where people read it: the address it was tried at, or the end of its id. */
@@ -78,8 +86,13 @@ export class Search {
     return `peer ${peerId.slice(-8)}`
   }
 
+  /** How many peers are known; one that is known by an address and by its id counts once. */
   get tried (): number {
-    return [...this.#candidates.all].length
+    const all = [...this.#candidates.all]
+    const named = all.filter(({ peerId }) => peerId !== undefined)
+    const theirAddrs = new Set(named.flatMap(({ addrs }) => addrs.map(bare)))
+    const nameless = all.filter(({ key, peerId }) => peerId === undefined && !theirAddrs.has(bare(key)))
+    return new Set(named.map(({ peerId }) => peerId)).size + nameless.length
   }
 
   stop (): void {
@@ -146,4 +159,9 @@ export class Search {
       this.#candidates.add({ ...candidate, at: clock.now() + REDIAL_MAX_MS })
     }
   }
+}
+
+/** An address without the peer id that it may end in. */
+function bare (addr: string): string {
+  return addr.replace(/\/p2p\/[^/]+$/, '')
 }

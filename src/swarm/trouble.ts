@@ -3,9 +3,9 @@ import { isModelswarmError } from '../errors.ts'
 /** Why a source is not connected. The words for people are in pull/gave-up.ts. */
 export type TroubleKind =
   // not reached
-  | 'pending' | 'refused' | 'reset' | 'noAnswer' | 'noRoute' | 'noName' | 'closedAtOnce' | 'undialable'
+  | 'pending' | 'refused' | 'reset' | 'noAnswer' | 'noRoute' | 'noName' | 'closedAtOnce' | 'notLibp2p' | 'mute' | 'undialable'
   // reached, but nothing to be had
-  | 'otherPeer' | 'notModelswarm' | 'otherVersion' | 'unknownRoot' | 'full'
+  | 'otherPeer' | 'otherLibp2p' | 'otherVersion' | 'unknownRoot' | 'full'
   // had been connected
   | 'lost' | 'wrongBytes' | 'brokeProtocol'
   | 'other'
@@ -34,9 +34,16 @@ const SIGNS: ReadonlyArray<readonly [string, TroubleKind]> = [
   ['ENOTFOUND', 'noName'],
   ['does not match expected remote identity', 'otherPeer'],
   ['closed while reading 0/', 'closedAtOnce'],
-  ['Unexpected EOF', 'notModelswarm'],
+  ['Unexpected EOF', 'notLibp2p'],
+  ['Missing newline', 'notLibp2p'],
+  ['Invalid message length', 'notLibp2p'],
+  ['Message length', 'notLibp2p'],
+  ['handshake stage', 'notLibp2p'],
+  ['Protocol selection failed', 'otherLibp2p'],
   ['no valid addresses', 'undialable'],
   ['timed out', 'noAnswer'],
+  // @libp2p/tcp leaves "due to timeout" out when no connection comes: here one had come, and nothing after it.
+  ['The operation was aborted due to timeout', 'mute'],
   ['The operation was aborted', 'noAnswer']
 ]
 

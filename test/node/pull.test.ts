@@ -1,7 +1,6 @@
-import { createServer } from 'node:net'
 import { stat, truncate, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { isModelswarmError, ModelswarmError } from '../../src/index.ts'
 import { noise } from '../model/tree-fixtures.ts'
 import { tempFolder } from '../files/temp-folder.ts'
@@ -264,14 +263,6 @@ describe('a pull', () => {
     const err = await failure(other.pull(model.root, await target(), { peers: [wrongId], giveUpSeconds: 1 }))
     expect(err.message).toContain('another peer answers there')
     expect(err.message).not.toContain('firewall')
-    const web = createServer(socket => { socket.on('error', () => {}).on('data', () => { socket.end('HTTP/1.1 400 Bad Request\r\n\r\n') }) })
-    await new Promise<void>(resolve => { web.listen(0, '127.0.0.1', resolve) })
-    onTestFinished(() => { web.close() })
-    const address = web.address()
-    const port = typeof address === 'object' ? address?.port : undefined
-    const peers = [`/ip4/127.0.0.1/tcp/${port}`]
-    expect((await failure(other.pull(model.root, await target(), { peers, giveUpSeconds: 1 }))).message)
-      .toContain('something else than modelswarm answers there')
   })
 
   it('leaves out an address of the link that is none, with a note, and uses the others', async () => {

@@ -13,7 +13,10 @@ describe('the trouble with a source', () => {
   it.each<[unknown, string]>([
     [new Error('connect ECONNREFUSED 127.0.0.1:1'), 'refused'],
     [new AggregateError([new Error('connect ENETUNREACH')], 'All dials failed'), 'noRoute'],
-    [new Error('The operation was aborted due to timeout'), 'noAnswer'],
+    [new Error('The operation was aborted'), 'noAnswer'],
+    [new Error('The operation was aborted due to timeout'), 'mute'],
+    [new Error('Missing newline'), 'notLibp2p'],
+    [new Error('Protocol selection failed - could not negotiate /noise'), 'otherLibp2p'],
     [new ModelswarmError('ERR_VERSION', 'x'), 'otherVersion'],
     [byeError(ByeReason.unknownRoot, 'x'), 'unknownRoot'],
     [byeError(ByeReason.full, 'x'), 'full'],
@@ -50,6 +53,32 @@ describe('a search', () => {
     const pauses = dialledAt.slice(1).map((at, i) => at - (dialledAt[i] ?? 0))
     expect(pauses.slice(0, 6)).toEqual([500, 1000, 2000, 4000, 8000, 10_000])
     expect(search.report().map(({ name, trouble }) => [name, trouble.kind])).toEqual([['mute', 'pending'], ['refusing', 'refused']])
+    search.stop()
+  })
+
+  it('counts and reports a peer once that is known by its address and by its id', async () => {
+    const clock = new VirtualClock()
+    const search = new Search({
+      ourId: 'us',
+      swarm: { sessions: new Map() },
+      dial: async candidate => {
+        if (candidate.addrs[0] === '/first') candidate.peerId = 'one'
+        throw new Error('connect ECONNREFUSED')
+      },
+      refusedForMs: () => 0,
+      clock,
+      random: () => 0.5,
+      signal: new AbortController().signal
+    })
+    search.add({ addrs: ['/first'], isHint: true })
+    search.add({ addrs: ['/second'], isHint: true })
+    await pass(clock, 5000)
+    // libp2p tells of whoever is connected, a link of whom it names
+    search.add({ peerId: 'one', addrs: ['/elsewhere'], isHint: false })
+    search.add({ peerId: 'two', addrs: ['/second/p2p/two'], isHint: true })
+    await pass(clock, 5000)
+    expect(search.tried).toBe(2)
+    expect(search.report()).toHaveLength(2)
     search.stop()
   })
 
