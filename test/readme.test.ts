@@ -5,8 +5,8 @@
 //   <!-- test: run --> before ```sh           each line is run by the shell and must exit 0
 //   <!-- test: terminal 1 --> before ```sh    is started and goes on; it must print a link
 //   <!-- test: terminal 2 --> before ```sh    each line is run meanwhile, LINK standing for the link of terminal 1
-//   <!-- test: shown in terminal 1 -->        before ```text: these lines must have come there, in this order; `…` is
-//                                             any text, and times may differ
+//   <!-- test: shown in terminal 1 -->        before ```text: these lines must have come there, in this order and no
+//                                             others between them; `…` is any text, and times may differ
 //   other ```sh blocks                        every `npm run` script and `modelswarm` command in them must exist
 //
 // `modelswarm` is the built command line, kept on loopback; both terminals share one state folder, as a user's do.
@@ -48,16 +48,16 @@ function linesOf (block: Block): string[] {
   return block.text.split('\n').filter(line => line.trim() !== '' && !line.startsWith('#'))
 }
 
-/** The lines that README shows of a terminal and that its output does not have, in this order. */
-function notShown (terminal: string, output: string): string[] {
+/** Where what README shows of a terminal and what came there differ, up to the last line that README shows. */
+function differences (terminal: string, output: string): string[] {
   const shown = blocks.filter(block => block.marker === `shown in ${terminal}`).flatMap(linesOf)
   expect(shown.length).toBeGreaterThan(0)
-  const left = output.split('\n')
-  return shown.filter(line => {
+  const left = output.split('\n').filter(line => line.trim() !== '')
+  return shown.flatMap(line => {
     const words = line.replace(/[\^$\\.*+?()[\]{}|]/g, '\\$&').replaceAll('…', '.*').replace(/\d+\\\.\d s\b/g, '\\d+\\.\\d s')
     const at = left.findIndex(one => new RegExp(`^${words}$`).test(one))
-    left.splice(0, at + 1)
-    return at === -1
+    const before = left.splice(0, at + 1).slice(0, -1).map(other => `README does not show: ${other}`)
+    return at === -1 ? [`did not come: ${line}`] : before
   })
 }
 
@@ -154,7 +154,7 @@ describe('README.md', () => {
       for (const line of lines) {
         second += (await run('sh', ['-c', line.replaceAll('LINK', link)], { cwd: dir, env })).stdout
       }
-      expect(notShown('terminal 2', second)).toEqual([])
+      expect(differences('terminal 2', second)).toEqual([])
       for (const name of ['model.safetensors', 'config.json']) {
         const [before, after] = await Promise.all(['llama', 'copy'].map(async at => await readFile(join(dir, at, name))))
         expect(before !== undefined && after !== undefined && before.equals(after)).toBe(true)
@@ -163,7 +163,7 @@ describe('README.md', () => {
       terminal.kill('SIGTERM')
     }
     expect(await exited).toBe(0)
-    expect(notShown('terminal 1', output)).toEqual([])
+    expect(differences('terminal 1', output)).toEqual([])
   })
 })
 

@@ -5,7 +5,6 @@ import { addLingerOption, addNetworkOptions, addPeerOptions, collect, notEmpty }
 import { Output } from './output.ts'
 import { Live } from './progress.ts'
 import { nodeOptions, serveUntil, showSwarms } from './serving.ts'
-import { sayStopped } from './share.ts'
 import { formatBytes, formatCount, formatSeconds, shortRoot } from './units.ts'
 import type { NetworkOptions } from './options.ts'
 import type { CliParts } from './parts.ts'
@@ -67,6 +66,13 @@ async function pull (link: string, options: PullCommandOptions, parts: CliParts)
   }
   sayStopped(output, node)
   if (done === undefined) throw new CliError('interrupted; run the same command to go on')
+}
+
+/** For programs always the last line; for people only if something was sent: what `done` says is to stand last. */
+function sayStopped (output: Output, node: Node | undefined): void {
+  const sentBytes = node?.sentBytes ?? 0
+  output.event('stopped', { sentBytes })
+  if (sentBytes > 0) output.line(`stopped: sent ${formatBytes(sentBytes)} to other peers`)
 }
 
 interface WatchParts {

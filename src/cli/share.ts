@@ -79,8 +79,8 @@ function sayReady (output: Output, ready: { model: PublishedModel, path: string,
   output.line(`\nget it on another machine:\nmodelswarm pull ${model.link} --out ${folderName(name)}`)
 }
 
-/** The last line of `share` and of `pull`: what was sent in all. */
-export function sayStopped (output: Output, node: Node | undefined): void {
+/** The last line: what was sent in all. */
+function sayStopped (output: Output, node: Node | undefined): void {
   const sentBytes = node?.sentBytes ?? 0
   output.event('stopped', { sentBytes })
   output.line(`stopped: sent ${formatBytes(sentBytes)}`)

@@ -131,9 +131,14 @@ describe('modelswarm pull --json', () => {
 
 describe('modelswarm pull for people', () => {
   it('ends with where the bytes came from', async () => {
-    const { stdout, stderr } = await runCli(['pull', LINK, '--out', 'out'], { node: pullingNode() })
+    const { stdout, stderr } = await runCli(['pull', LINK, '--out', 'out'], { node: pullingNode({ sentBytes: 0 }) })
     expect(stderr).toBe('')
-    expect(stdout).toContain('done: 100 B in 1.5 s: 40 % from the publisher, 50 % from other peers, 10 % already here\n')
+    expect(stdout).toMatch(/done: 100 B in 1.5 s: 40 % from the publisher, 50 % from other peers, 10 % already here\n$/)
+  })
+
+  it('says at the end what was sent, if anything was', async () => {
+    const { stdout } = await runCli(['pull', LINK, '--out', 'out'], { node: pullingNode() })
+    expect(stdout).toMatch(/\ndone: [^\n]*\nstopped: sent 7 B to other peers\n$/)
   })
 
   it('says nothing with --quiet', async () => {
