@@ -65,6 +65,8 @@ export const NODES_PER_TRANSACTION = 1024
 export const PLACES_PER_BLOCK = 4
 /** Room for the database's lock file and the first pages of a new one. */
 export const DATABASE_ROOM_BYTES = MIB
+/** Room for a transaction beyond what it changes: lists of free pages, the way from the root of each table. */
+export const COMMIT_ROOM_BYTES = 128 * KIB
 /** With less room than this, a failed write is taken for a full disk: LMDB reports a short write as EIO. */
 export const FULL_DISK_BYTES = 64 * KIB
 

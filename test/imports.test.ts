@@ -1,7 +1,8 @@
 // The import rules of the house: which way imports point, and who may name libp2p or Node's own modules.
-import { readdirSync, readFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { describe, expect, it } from 'vitest'
 
 const SRC = fileURLToPath(new URL('../src', import.meta.url))
@@ -118,5 +119,19 @@ describe('imports', () => {
 
   it('of ours end in .ts and name a file that is there', () => {
     expect(faults(one => one.isOurs && !files.includes(one.target) && !one.target.startsWith('wire/pb/'))).toEqual([])
+  })
+})
+
+const INDEX = fileURLToPath(new URL('../dist/src/index.js', import.meta.url))
+
+describe.skipIf(!existsSync(INDEX))('the library (skipped when dist is not built; npm run build)', () => {
+  it('leaves no global and no listener at the process when it is imported', () => {
+    const script = `
+      const seen = () => [...Reflect.ownKeys(globalThis), ...process.eventNames()].map(String)
+      const before = new Set(seen())
+      await import(${JSON.stringify(pathToFileURL(INDEX).href)})
+      console.log(JSON.stringify(seen().filter(name => !before.has(name))))`
+    const output = execFileSync(process.execPath, ['--input-type=module', '--eval', script], { encoding: 'utf8' })
+    expect(JSON.parse(output)).toEqual([])
   })
 })

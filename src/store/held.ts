@@ -121,8 +121,7 @@ export class Held {
   async forget (root: string, target?: string): Promise<void> {
     for (const one of target === undefined ? this.targets(root) : [target]) {
       const start = keyFor(root, one)
-      this.#written.delete(writtenKey(start, RECORDED))
-      this.#written.delete(writtenKey(start, SYNCED))
+      this.#forgetWritten(start)
       const keys: Uint8Array[] = []
       for (const { key } of this.#table.getRange({ start, end: keyOf(start, new Uint8Array([255])) })) keys.push(key)
       await this.#database.together(() => { for (const key of keys) this.#table.remove(key) })
@@ -141,12 +140,23 @@ export class Held {
     })
     const recorded = state.held.toBytes()
     const synced = state.synced?.toBytes()
-    await this.#database.together(() => {
-      this.#table.put(keyOf(key, HEAD), head)
-      this.#writePages(key, RECORDED, recorded)
-      if (synced !== undefined) this.#writePages(key, SYNCED, synced)
-      else if (!this.#written.has(writtenKey(key, SYNCED))) this.#writeSyncedOf(key, state.held)
-    })
+    try {
+      await this.#database.together(() => {
+        this.#table.put(keyOf(key, HEAD), head)
+        this.#writePages(key, RECORDED, recorded)
+        if (synced !== undefined) this.#writePages(key, SYNCED, synced)
+        else if (!this.#written.has(writtenKey(key, SYNCED))) this.#writeSyncedOf(key, state.held)
+      })
+    } catch (err) {
+      // None of it was written: the next record is of all pages.
+      this.#forgetWritten(key)
+      throw err
+    }
+  }
+
+  #forgetWritten (key: Uint8Array): void {
+    this.#written.delete(writtenKey(key, RECORDED))
+    this.#written.delete(writtenKey(key, SYNCED))
   }
 
   /**

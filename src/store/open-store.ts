@@ -1,5 +1,5 @@
 import { NO_FILE, sameIdentity } from '../files/file-identity.ts'
-import { openDatabase } from './database.ts'
+import { openDatabase } from './open-database.ts'
 import { Held } from './held.ts'
 import { Models } from './models.ts'
 import { Places } from './places.ts'

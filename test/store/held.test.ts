@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { Bitfield } from '../../src/model/bitfield.ts'
+import { Held } from '../../src/store/held.ts'
 import { tempFolder } from '../files/temp-folder.ts'
 import { tempStore } from './temp-store.ts'
+import type { HeldDatabase } from '../../src/store/held.ts'
 
 const bits = (length: number, ...indexes: number[]): Bitfield => {
   const field = new Bitfield(length)
@@ -38,6 +40,36 @@ describe('Held', () => {
     const record = (await tempStore(dir, { bootId: 'three' })).held.load('r', '/t', 64)
     expect([...record?.trusted.indexes() ?? []]).toEqual([2])
     expect([...record?.held.indexes() ?? []]).toEqual([2])
+  })
+
+  it('records every page again after a record that failed', async () => {
+    const rows = new Map<string, Uint8Array>()
+    let queued: Array<() => void> = []
+    let isFull = false
+    const name = (key: Uint8Array): string => Buffer.from(key).toString('hex')
+    const database: HeldDatabase = {
+      table: () => ({
+        get: key => rows.get(name(key)),
+        getRange: () => [],
+        put: (key, value) => { queued.push(() => { rows.set(name(key), value) }) },
+        remove: key => { queued.push(() => { rows.delete(name(key)) }) }
+      }),
+      flushed: async () => {},
+      together: async write => {
+        write()
+        const writes = queued
+        queued = []
+        if (isFull) throw new Error('No space')
+        for (const one of writes) one()
+      }
+    }
+    const held = new Held(database, { bootId: 'one' })
+    await held.record('r', '/t', { held: bits(64, 1), files })
+    isFull = true
+    await expect(held.record('r', '/t', { held: bits(64, 1, 2), files })).rejects.toThrow('No space')
+    isFull = false
+    await held.record('r', '/t', { held: bits(64, 1, 2), files })
+    expect([...held.load('r', '/t', 64)?.held.indexes() ?? []]).toEqual([1, 2])
   })
 
   it('keeps roots and targets apart, and knows nothing of others', async () => {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { openStore } from '../../src/store/open-store.ts'
 import { describePlaces } from '../contracts/blocks-index.ts'
 import { smallDisk } from '../files/small-disk.ts'
@@ -53,9 +53,6 @@ describe('Places', () => {
   it('fails with a full disk, completes nothing, and goes on when there is room', async ({ skip }) => {
     const disk = await smallDisk(6)
     if (disk === undefined) return skip('may not mount a small disk')
-    // lmdb-js writes the failure to the console itself.
-    const console = vi.spyOn(globalThis.console, 'error').mockImplementation(() => {})
-    onTestFinished(() => { console.mockRestore() })
     const store = await openStore(disk)
     // Some 10 MiB of pages, however full they become: well beyond the disk.
     const count = 100_000

@@ -10,7 +10,7 @@ import { hash } from '../../src/node/ports.ts'
 import { openCollection } from '../../src/index.ts'
 import { knownManifest } from '../../src/serve.ts'
 import { takeIdentity } from '../../src/store/identity.ts'
-import { STATE_VERSION } from '../../src/store/database.ts'
+import { STATE_VERSION } from '../../src/store/open-database.ts'
 import { tempFolder } from '../files/temp-folder.ts'
 import {
   BLOCK_BYTES, BLOCKS, BOOT, digestOf, FINGERPRINT, HELD, IDENTITY, makeState, modelOf, OTHER_IDENTITY, PORT, PUBLISHED,

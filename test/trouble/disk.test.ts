@@ -2,7 +2,7 @@
 // taken for absent, and the next pull goes on.
 import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { chmod, mkdir, open, rm, stat } from 'node:fs/promises'
+import { chmod, mkdir, open, readdir, rm, stat, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { openCollection } from '../../src/index.ts'
@@ -119,6 +119,31 @@ describe.skipIf(!isBuilt)(FULL_DISK, () => {
     expect(await again.ended).toBe(0)
     expect(numberIn(await again.event('done'), 'held')).toBeGreaterThanOrEqual(BYTES)
     expect(await printsOf(out)).toEqual(await printsOf(await writeFiles(FILES)))
+  })
+})
+
+describe.skipIf(!isBuilt)(FULL_DISK, () => {
+  it.for([40, 100, 200])('under the state, with %i KiB left, is one line and exit 1', async (kibibytes, context) => {
+    const disk = await smallDisk(20)
+    if (disk === undefined) return context.skip('no right to mount a small disk')
+    const few = Object.fromEntries(Array.from({ length: 300 }, (_, i) => [`${i}.bin`, noise(i, 20_000)]))
+    const seeder = await playedSeeder(few)
+    const [out, state] = [join(await tempFolder(), 'out'), join(disk, 'state')]
+    await (await openCollection({ dir: state })).close()
+    await fill(join(disk, 'filler'))
+    await truncate(join(disk, 'filler'), (await stat(join(disk, 'filler'))).size - kibibytes * 1024)
+    const args = ['pull', seeder.root, '--out', out, '--peer', seeder.addr, '--listen', LOOPBACK, '--no-mdns',
+      '--linger', '0', '--state', state]
+    const full = new CliProcess(...args)
+    expect(await full.ended).toBe(1)
+    expect(full.stderr).toMatch(/^modelswarm: Cannot write the state in [^\n]* KiB are free on its disk; free[^\n]*\n$/)
+    expect(full.lines.at(-1)?.event).toBe('stopped')
+    await rm(join(disk, 'filler'))
+    const held = existsSync(out) ? (await readdir(out)).filter(name => name.endsWith('.bin')).length * 20_000 : 0
+    const again = new CliProcess(...args)
+    expect(await again.ended).toBe(0)
+    expect(numberIn(await again.event('done'), 'held')).toBeGreaterThanOrEqual(held)
+    expect(await printsOf(out)).toEqual(await printsOf(await writeFiles(few)))
   })
 })
 
