@@ -182,6 +182,12 @@ export interface VerifyOptions {
   signal?: AbortSignal
 }
 
+export interface CollectionOptions {
+  /** The state folder. */
+  dir: string
+  signal?: AbortSignal
+}
+
 /** What a state folder holds, without a network: for `ls`, `verify`, `inspect` and `rm`. */
 export interface Collection {
   list: () => Promise<ModelSummary[]>

@@ -13,7 +13,7 @@ import { clock, hash } from './node/ports.ts'
 import { unfinishedPulls } from './node/unfinished.ts'
 import { knownManifest } from './serve.ts'
 import { openStore } from './store/open-store.ts'
-import type { Collection, Inspection, ModelSummary, Verification, VerifyOptions } from './api.ts'
+import type { Collection, CollectionOptions, Inspection, ModelSummary, Verification, VerifyOptions } from './api.ts'
 import type { CheckedFile, ExpectedBlock } from './files/check-file.ts'
 import type { FileIdentity } from './files/file-identity.ts'
 import type { Manifest, ManifestFile } from './model/manifest.ts'
@@ -23,12 +23,18 @@ import type { Store } from './store/open-store.ts'
 /**
  * Opens what a state folder holds, without a network. Shares the folder with any number of running nodes.
  *
- * @throws ModelswarmError ERR_STATE_VERSION, ERR_STATE_DAMAGED, ERR_PATH_KIND, ERR_PATH_PERMISSION, ERR_DISK
+ * @throws ModelswarmError ERR_STATE_VERSION, ERR_STATE_DAMAGED, ERR_PATH_KIND, ERR_PATH_PERMISSION, ERR_DISK;
+ *   the signal's reason when aborted
  */
-export async function openCollection (options: { dir: string }): Promise<Collection> {
-  checkKeys('openCollection', options, ['dir'])
+export async function openCollection (options: CollectionOptions): Promise<Collection> {
+  checkKeys('openCollection', options, ['dir', 'signal'])
   checkDir('openCollection', options.dir)
-  return new StoreCollection(await openStore(options.dir))
+  checkAbortSignal('openCollection', options.signal)
+  options.signal?.throwIfAborted()
+  const store = await openStore(options.dir)
+  if (options.signal?.aborted === true) await store.close()
+  options.signal?.throwIfAborted()
+  return new StoreCollection(store)
 }
 
 /** A model found in the state folder, or indexed just now. */
@@ -63,9 +69,12 @@ class StoreCollection implements Collection {
     checkKeys('inspect', options, ['tensors', 'signal'])
     checkFlag('inspect', 'tensors', options.tensors)
     checkAbortSignal('inspect', options.signal)
-    const { manifest, records } = await this.#find(rootOrPath) ?? await this.#index(rootOrPath, options.signal)
+    const { tensors = false, signal } = options
+    signal?.throwIfAborted()
+    const { manifest, records } = await this.#find(rootOrPath) ?? await this.#index(rootOrPath, signal)
+    signal?.throwIfAborted()
     const files = records.flatMap(record => record.files)
-    return await describe(manifest, { tensors: options.tensors ?? false, files, readers: this.#readers })
+    return await describe(manifest, { tensors, files, readers: this.#readers, signal })
   }
 
   async verify (rootOrPath: string, options: VerifyOptions = {}): Promise<Verification> {
@@ -73,6 +82,7 @@ class StoreCollection implements Collection {
     checkKeys('verify', options, ['onProgress', 'signal'])
     checkFunction('verify', 'onProgress', options.onProgress)
     checkAbortSignal('verify', options.signal)
+    options.signal?.throwIfAborted()
     const found = await this.#find(rootOrPath)
     if (found === undefined) {
       throw new ModelswarmError('ERR_UNKNOWN_ROOT',

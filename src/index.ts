@@ -4,9 +4,9 @@ export { formatLink, parseLink } from './model/link.ts'
 export { createNode } from './node.ts'
 export { GIVE_UP_SECONDS, LINGER_SECONDS } from './defaults.ts'
 export type {
-  Collection, InspectedFile, InspectedTensor, InspectOptions, Inspection, LingerOptions, ModelFile, ModelSummary, Node,
-  NodeOptions, OpenPolicy, PublishedModel, PublishOptions, PulledModel, PullOptions, SwarmState, Verification,
-  VerifyOptions
+  Collection, CollectionOptions, InspectedFile, InspectedTensor, InspectOptions, Inspection, LingerOptions, ModelFile,
+  ModelSummary, Node, NodeOptions, OpenPolicy, PublishedModel, PublishOptions, PulledModel, PullOptions, SwarmState,
+  Verification, VerifyOptions
 } from './api.ts'
 export type { Blame, ErrorCode, ErrorDetails } from './errors.ts'
 export type { ByteOrigins, PublishEvent, PullDone, PullEvent, PullProgress } from './events.ts'

@@ -148,12 +148,12 @@ class ModelswarmNode implements Node {
       if (asRoot(linkOrRootOrPath) === undefined) {
         const { publish } = await import('./publish.ts')
         const { manifest, record } = await publish(linkOrRootOrPath, { ...parts, isListed: false, signal })
-        return await describe(manifest, { ...parts, tensors, files: record.files })
+        return await describe(manifest, { ...parts, tensors, files: record.files, signal })
       }
       const link = parseLink(linkOrRootOrPath)
       const files = parts.store.models.get(link.root.toString()).flatMap(record => record.files)
       const manifest = await knownManifest(link.root, parts)
-      const here = manifest === undefined ? undefined : await describe(manifest, { ...parts, tensors, files })
+      const here = manifest === undefined ? undefined : await describe(manifest, { ...parts, tensors, files, signal })
       // Where this node exchanges the model already, a second session with its peers would end those there are.
       const isOpen = parts.swarms.get(link.root) !== undefined
       const isMissing = here?.files.some(file => file.isHeaderMissing) ?? true

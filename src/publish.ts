@@ -86,6 +86,8 @@ export async function publish (path: string, parts: PublishParts): Promise<Index
     const leaves = await leavesOf(entry.path, entry.absolute, identity, { ...parts, buffers })
     await builder.addFile(entry.path, pipe(leaves, async function * (source) {
       for await (const leaf of source) {
+        // Here for files whose blocks come from the index: what is read ends by itself.
+        signal?.throwIfAborted()
         done += leaf.sizeBytes
         const now = parts.clock.now()
         if (now - toldAt >= PROGRESS_INTERVAL_MS || done === total) {

@@ -121,7 +121,8 @@ export async function pull (link: Link, dir: string, parts: PullParts, options: 
     emit(done)
     const { type, ...facts } = done
     const files = model.files.map(file => ({ path: file.path, bytes: file.identity.sizeBytes }))
-    return { ...facts, dir: target.dir, files }
+    // Of its own: whoever has the event may keep it or change it.
+    return { ...facts, from: { ...done.from }, dir: target.dir, files }
   } catch (err) {
     swarm.stopPulling()
     // What is here is recorded, so that the next pull goes on from it; the first failure is the one to tell.

@@ -18,13 +18,15 @@ export interface DescribeParts {
   elsewhere?: (file: ManifestFile) => ReadRange
   /** Told why the header of a file could not be had: HeaderTooLarge, or ERR_GAVE_UP. */
   onMissing?: (file: ManifestFile, err: Error) => void
+  signal?: AbortSignal | undefined
 }
 
 /**
  * What a manifest holds, in words; with `tensors`, those of its weights files: of files on this machine, and
  * `elsewhere` of those whose names say that they have some.
  *
- * @throws ModelswarmError ERR_DISK, ERR_PATH_PERMISSION, and what `elsewhere` throws but for ERR_GAVE_UP
+ * @throws ModelswarmError ERR_DISK, ERR_PATH_PERMISSION, and what `elsewhere` throws but for ERR_GAVE_UP;
+ *   the signal's reason when aborted
  */
 export async function describe (manifest: Manifest, parts: DescribeParts): Promise<Inspection> {
   const headers = parts.tensors === true ? await headersOf(manifest, parts) : []
@@ -50,7 +52,10 @@ async function headersOf (manifest: Manifest, parts: DescribeParts): Promise<Hea
   const left = manifest.files.entries()
   // All take from one iterator: each file once.
   await Promise.all(Array.from({ length: PARALLEL_HEADERS }, async () => {
-    for (const [i, file] of left) headers[i] = await headerOf(file, onDisk.get(file.path), parts)
+    for (const [i, file] of left) {
+      parts.signal?.throwIfAborted()
+      headers[i] = await headerOf(file, onDisk.get(file.path), parts)
+    }
   }))
   return headers
 }

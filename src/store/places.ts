@@ -108,11 +108,13 @@ export class Places {
     await this.#database.together(write)
   }
 
-  /** From now on the file's blocks are found. What was indexed under the same path before is dropped. */
+  /**
+   * From now on the file's blocks are found. What else was indexed under the same path is dropped: who is adding the
+   * file too, in any process, finds that when it completes, and leaves it at that.
+   */
   async completeFile (fileId: number): Promise<void> {
     const adding = this.#file(fileId)
     const { file, pages } = adding
-    const earlier = this.#idsOf(file.path).filter(id => id !== fileId)
     const record: FileRecord = { ...file, leaf: file.leaf ?? 'raw', complete: true, blockCount: pages.count }
     const rest = pages.rest()
     // Transactions are committed in order: when this one is, all earlier ones have told how they went.
@@ -120,11 +122,15 @@ export class Places {
       if (rest !== undefined) this.#blocks.put(pageKey(fileId, record.blockCount - 1), rest)
     })
     if (adding.failure !== undefined) throw adding.failure
-    await this.#database.together(() => {
+    const dropped = await this.#database.exclusively(() => {
+      if (this.#record(fileId) === undefined) return [fileId]
+      const others = this.#idsOf(file.path).filter(id => id !== fileId)
+      for (const id of others) this.#removeRecord(id, file.path)
       this.#files.put(uint32(fileId), encodeFileRecord(record))
+      return others
     })
     this.#adding.delete(fileId)
-    for (const id of earlier) await this.dropFile(id)
+    for (const id of dropped) await this.#removeBlocks(id)
   }
 
   /** Indexes a file at once: blocks as for addBlocks. */
@@ -183,22 +189,29 @@ export class Places {
 
   /** Forgets a file and its places. Fine when it is not there. */
   async dropFile (fileId: number): Promise<void> {
-    this.#adding.delete(fileId)
-    const record = this.#record(fileId)
-    if (record === undefined) return
-    await this.#database.together(() => {
-      this.#files.remove(uint32(fileId))
-      this.#paths.remove(pathKey(record.path, fileId))
-    })
-    for (let page = 0; ; page++) {
-      const key = pageKey(fileId, page * BLOCKS_PER_PAGE)
-      const bytes = this.#blocks.get(key)
-      if (bytes === undefined) break
+    const path = this.#record(fileId)?.path
+    if (path === undefined) return
+    await this.#database.together(() => { this.#removeRecord(fileId, path) })
+    await this.#removeBlocks(fileId)
+  }
+
+  /** Inside a transaction. */
+  #removeRecord (fileId: number, path: string): void {
+    this.#files.remove(uint32(fileId))
+    this.#paths.remove(pathKey(path, fileId))
+  }
+
+  /** Pages may be missing between others, where two remove them or one of them still adds. */
+  async #removeBlocks (fileId: number): Promise<void> {
+    const range = { start: uint32(fileId), end: keyAfter(uint32(fileId)) }
+    const keys = Array.from(this.#blocks.getRange(range), ({ key }) => Uint8Array.from(key))
+    for (const [i, key] of keys.entries()) {
+      const bytes = this.#blocks.get(key) ?? new Uint8Array(0)
       const written = this.#database.together(() => {
         for (const { digest } of blocksOfPage(bytes)) this.#index.remove(indexKey(digest, fileId))
         this.#blocks.remove(key)
       })
-      if (page % 512 === 511) await written
+      if (i % 512 === 511) await written
       else written.catch(() => {})
     }
     await this.#database.together(() => {})
@@ -225,11 +238,8 @@ export class Places {
 
   #idsOf (path: string): number[] {
     const start = pathKey(path)
-    const ids = []
-    for (const { key } of this.#paths.getRange({ start, end: keyAfter(start) })) {
-      ids.push(Buffer.from(key).readUInt32BE(start.byteLength))
-    }
-    return ids
+    const range = this.#paths.getRange({ start, end: keyAfter(start) })
+    return Array.from(range, ({ key }) => Buffer.from(key).readUInt32BE(start.byteLength))
   }
 
   #file (fileId: number): Adding {

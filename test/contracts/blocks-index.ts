@@ -40,6 +40,23 @@ export function describePlaces (open: () => Promise<Places>): void {
     expect(places.filesAt('/m/a')).toHaveLength(1)
   })
 
+  it('takes the first that completes of two that add the same file at once', async () => {
+    const places = await open()
+    const [first, second] = [await places.addFile({ path: '/m/a', identity }), await places.addFile({ path: '/m/a', identity })]
+    const many = Array.from({ length: 200 }, (_, i) => Buffer.alloc(32, `block ${i} `))
+    const sizes = many.map(() => 1)
+    for (const id of [first, second]) await places.addBlocks(id, Buffer.concat(many), sizes)
+    await places.completeFile(second)
+    await places.addBlocks(first, Buffer.concat(many.map(digest => digest.toReversed())), sizes)
+    await places.completeFile(first)
+    expect(places.filesAt('/m/a')).toMatchObject([{ fileId: second, complete: true }])
+    expect([...places.blocksOf(second)]).toHaveLength(200)
+    expect([...places.blocksOf(first)]).toEqual([])
+    for (const digest of many) expect(places.find(digest).map(place => place.fileId)).toEqual([second])
+    await places.dropPath('/m/a')
+    expect(places.isEmpty).toBe(true)
+  })
+
   it('forgets a file with all its places', async () => {
     const places = await open()
     const many = Array.from({ length: 300 }, (_, i) => i)

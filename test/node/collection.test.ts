@@ -183,3 +183,47 @@ describe('a collection', () => {
     await expect(collection.inspect('')).rejects.toMatchObject({ code: 'ERR_BAD_OPTION' })
   })
 })
+
+describe('a collection', () => {
+  it('ends with the reason of a signal, also for what is indexed already', async () => {
+    const { state, dir, model, collection } = await shared()
+    const reason = new Error('enough')
+    const signal = AbortSignal.abort(reason)
+    for (const what of [dir, model.root]) {
+      await expect(collection.inspect(what, { signal, tensors: true })).rejects.toBe(reason)
+      await expect(collection.verify(what, { signal })).rejects.toBe(reason)
+    }
+    await expect(openCollection({ dir: state, signal })).rejects.toBe(reason)
+    const late = new AbortController()
+    const inspecting = collection.inspect(dir, { signal: late.signal })
+    late.abort(reason)
+    await expect(inspecting).rejects.toBe(reason)
+  })
+
+  it('says that it was closed, whatever is asked of it', async () => {
+    const { dir, model, collection } = await shared()
+    await collection.close()
+    await collection.close()
+    const calls = [
+      collection.list(), collection.inspect(dir), collection.inspect(model.root), collection.verify(model.root),
+      collection.verify(dir), collection.forget(model.root)
+    ]
+    for (const one of await Promise.allSettled(calls)) {
+      expect(one).toMatchObject({ status: 'rejected', reason: { code: 'ERR_STOPPED' } })
+    }
+  })
+})
+
+describe('publish', () => {
+  it('takes a folder and its subfolder several times at once', async () => {
+    const dir = await writeFiles({ 'a/w.bin': noise(1, BYTES), 'a/x.bin': noise(2, 300_000), 'y.bin': noise(3, 9) })
+    const node = await startNode()
+    const paths = [dir, dir, join(dir, 'a'), dir, join(dir, 'a'), join(dir, 'a')]
+    const models = await Promise.all(paths.map(async path => await node.publish(path)))
+    expect(new Set(models.map(model => model.root)).size).toBe(2)
+    expect((await node.publish(dir)).root).toBe(models[0]?.root)
+    const out = await target()
+    await (await startNode()).pull(models[0]?.root ?? '', out, { peers: [...node.addrs], giveUpSeconds: 5 })
+    expect(await printsOf(out)).toEqual(await printsOf(dir))
+  })
+})

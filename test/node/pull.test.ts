@@ -304,3 +304,14 @@ describe('a pull', () => {
     await puller.stop()
   })
 })
+
+it('the done event of a pull is a value of its own', async () => {
+  const seeder = await startNode()
+  const { root } = await seeder.publish(await writeFiles(someFiles()))
+  const events: PullEvent[] = []
+  const onProgress = (event: PullEvent): void => { events.push(event) }
+  const pulled = await (await startNode()).pull(root, await target(), { peers: [...seeder.addrs], onProgress })
+  const done = events.find(event => event.type === 'done')
+  expect(done?.from).toEqual(pulled.from)
+  expect(done?.from).not.toBe(pulled.from)
+})
