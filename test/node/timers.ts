@@ -23,7 +23,7 @@ export class TimerWatch {
     this.#hook.disable()
   }
 
-  /** Where those began that run on and that a file under this folder of the project made: its frames, last call first. */
+  /** Where those began that run on and that a file under this folder of the project made: frames, last call first. */
   left (folder: string): string[] {
     const root = new URL(`../../${folder}/`, import.meta.url).pathname
     return [...this.#madeAt.values()].filter(([maker = '']) => maker.includes(root))
