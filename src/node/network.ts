@@ -48,7 +48,7 @@ export class Libp2pNetwork implements Network {
     setMaxListeners(0, signal)
     if (identify === undefined) return
     const onOpen = ({ detail: connection }: CustomEvent<Connection>): void => {
-      // Who is told of others tells them of itself: its record is wanted by the time that its session is there.
+      // Others of its swarm are told of a newcomer: its record is wanted by the time that its session is there.
       const isStranger = this.#keptRecord(connection.remotePeer.toString()) === undefined
       if (connection.direction === 'inbound' && isStranger) this.#identified(connection).catch(() => {})
     }

@@ -142,42 +142,47 @@ export class Discovery {
 
   /** Signed records of some peers of a swarm that this peer can use. */
   async recordsFor (swarm: Swarm, reader: string): Promise<Uint8Array[]> {
+    return (await this.#othersFor(swarm, reader)).records
+  }
+
+  /** Some other peers of a swarm: the records of those that are known and of use, and who else there is. */
+  async #othersFor (swarm: Swarm, reader: string): Promise<{ records: Uint8Array[], unknown: string[] }> {
     const records: Uint8Array[] = []
-    for (const other of this.#someOthers(swarm, reader)) {
-      const record = await this.#recordFor(other.peerId, reader)
-      if (record !== undefined) records.push(record)
+    const unknown: string[] = []
+    for (const { peerId } of this.#someOthers(swarm, reader)) {
+      const record = await this.#recordFor(peerId, reader)
+      if (record === undefined) unknown.push(peerId)
+      else records.push(record)
     }
-    return records
+    return { records, unknown }
   }
 
   /** Tells a new peer of others: signed records only, and only what it can use. */
   async #tellOfOthers (swarm: Swarm, session: Session): Promise<void> {
-    const records: Uint8Array[] = []
-    const unknown: string[] = []
-    for (const { peerId } of this.#someOthers(swarm, session.peerId)) {
-      const record = await this.#recordFor(peerId, session.peerId)
-      if (record === undefined) unknown.push(peerId)
-      else records.push(record)
-    }
+    const { records, unknown } = await this.#othersFor(swarm, session.peerId)
     if (records.length > 0) session.send({ type: 'peers', records })
     await Promise.all(unknown.map(async peerId => {
-      await this.#parts.network.identify(peerId)
-      const record = await this.#recordFor(peerId, session.peerId)
+      const record = await this.#askedRecordFor(peerId, session.peerId)
       if (record !== undefined) session.send({ type: 'peers', records: [record] })
     }))
   }
 
   /** Tells others of a new peer, once it is identified. */
   async #tellOthers (swarm: Swarm, session: Session): Promise<void> {
-    if (await this.#recordFor(session.peerId, session.peerId) === undefined) {
-      await this.#parts.network.identify(session.peerId)
-      if (await this.#recordFor(session.peerId, session.peerId) === undefined) return
-    }
+    if (await this.#askedRecordFor(session.peerId, session.peerId) === undefined) return
     if (!this.#unidentified.delete(session)) return
     for (const other of this.#someOthers(swarm, session.peerId)) {
       const record = await this.#recordFor(session.peerId, other.peerId)
       if (record !== undefined) other.send({ type: 'peers', records: [record] })
     }
+  }
+
+  /** Of a peer that is asked for its record where it is not known. */
+  async #askedRecordFor (peerId: string, reader: string): Promise<Uint8Array | undefined> {
+    const known = await this.#recordFor(peerId, reader)
+    if (known !== undefined) return known
+    await this.#parts.network.identify(peerId)
+    return await this.#recordFor(peerId, reader)
   }
 
   #someOthers (swarm: Swarm, peerId: string): Session[] {
