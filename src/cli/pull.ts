@@ -4,7 +4,7 @@ import { peerIdsOf } from './models.ts'
 import { addLingerOption, addNetworkOptions, addPeerOptions, collect, notEmpty } from './options.ts'
 import { Output } from './output.ts'
 import { Live } from './progress.ts'
-import { nodeOptions, serveUntil, showSwarms } from './serving.ts'
+import { nodeOptions, sayStopped, serveUntil, showSwarms } from './serving.ts'
 import { formatBytes, formatCount, formatSeconds, shortRoot } from './units.ts'
 import type { NetworkOptions } from './options.ts'
 import type { CliParts } from './parts.ts'
@@ -61,18 +61,11 @@ async function pull (link: string, options: PullCommandOptions, parts: CliParts)
   }
   if (failure !== undefined && !isInterruption(failure, signal)) {
     // A program that saw it begin sees it end; people have the line on standard error.
-    if (hasStarted && output.json) sayStopped(output, node)
+    if (hasStarted && output.json) sayStopped(output, node, { evenNothing: false })
     throw failure
   }
-  sayStopped(output, node)
+  sayStopped(output, node, { evenNothing: false })
   if (done === undefined) throw new CliError('interrupted; run the same command to go on')
-}
-
-/** For programs always the last line; for people only if something was sent: what `done` says is to stand last. */
-function sayStopped (output: Output, node: Node | undefined): void {
-  const sentBytes = node?.sentBytes ?? 0
-  output.event('stopped', { sentBytes })
-  if (sentBytes > 0) output.line(`stopped: sent ${formatBytes(sentBytes)} to other peers`)
 }
 
 interface WatchParts {

@@ -1,5 +1,7 @@
 import { swarmLine } from './lines.ts'
+import { formatBytes } from './units.ts'
 import type { NetworkOptions } from './options.ts'
+import type { Output } from './output.ts'
 import type { Live } from './progress.ts'
 import type { Node, NodeOptions } from '../index.ts'
 
@@ -71,4 +73,14 @@ async function aborted (signal: AbortSignal): Promise<void> {
   await new Promise<void>(resolve => {
     signal.addEventListener('abort', () => { resolve() }, { once: true })
   })
+}
+
+/**
+ * What was sent in all: for programs always the last line; for people only if anything was, or `evenNothing` is to be
+ * said, so that what a pull says of its end stands last.
+ */
+export function sayStopped (output: Output, node: Node | undefined, { evenNothing }: { evenNothing: boolean }): void {
+  const sentBytes = node?.sentBytes ?? 0
+  output.event('stopped', { sentBytes })
+  if (evenNothing || sentBytes > 0) output.line(`stopped: sent ${formatBytes(sentBytes)} to other peers`)
 }

@@ -4,7 +4,7 @@ import { hashLine } from './lines.ts'
 import { addNetworkOptions, collect } from './options.ts'
 import { Output } from './output.ts'
 import { Live } from './progress.ts'
-import { isOnlyLoopback, nodeOptions, serveUntil } from './serving.ts'
+import { isOnlyLoopback, nodeOptions, sayStopped, serveUntil } from './serving.ts'
 import { formatBytes, formatCount } from './units.ts'
 import type { NetworkOptions } from './options.ts'
 import type { CliParts } from './parts.ts'
@@ -40,7 +40,7 @@ async function share (paths: readonly string[], options: NetworkOptions, parts: 
     await node?.stop()
   }
   if (failure !== undefined && !isInterruption(failure, parts.signal)) throw failure
-  sayStopped(output, node)
+  sayStopped(output, node, { evenNothing: true })
 }
 
 interface PublishAllParts {
@@ -77,13 +77,6 @@ function sayReady (output: Output, ready: { model: PublishedModel, path: string,
     `${formatCount(model.blocks, 'block')}\n\nlink:`)
   output.result(model.link)
   output.line(`\nget it on another machine:\nmodelswarm pull ${model.link} --out ${folderName(name)}`)
-}
-
-/** The last line: what was sent in all. */
-function sayStopped (output: Output, node: Node | undefined): void {
-  const sentBytes = node?.sentBytes ?? 0
-  output.event('stopped', { sentBytes })
-  output.line(`stopped: sent ${formatBytes(sentBytes)}`)
 }
 
 /** A folder to suggest that needs no quoting in a shell. */
