@@ -9,12 +9,12 @@ export class DigestIndex {
 
   /** The index of this digest, new or known. A known digest keeps its first size. */
   add (digest: Uint8Array, sizeBytes: number): number {
-    let slot = this.#slotOf(digest)
+    let slot = slotOf(this.#table, digest, this.#isBlock)
     const found = this.#table[slot] ?? 0
     if (found !== 0) return found - 1
     if (this.count === this.#sizes.length) {
       this.#grow()
-      slot = this.#slotOf(digest)
+      slot = slotOf(this.#table, digest, this.#isBlock)
     }
     this.#digests.set(digest, this.count * DIGEST_BYTES)
     this.#sizes[this.count] = sizeBytes
@@ -34,17 +34,7 @@ export class DigestIndex {
     return this.#sizes.slice(0, this.count)
   }
 
-  #slotOf (digest: Uint8Array): number {
-    const mask = this.#table.length - 1
-    let slot = hashOf(digest, 0) & mask
-    for (;;) {
-      const entry = this.#table[slot] ?? 0
-      if (entry === 0 || this.#matches(entry - 1, digest)) return slot
-      slot = (slot + 1) & mask
-    }
-  }
-
-  #matches (block: number, digest: Uint8Array): boolean {
+  readonly #isBlock = (block: number, digest: Uint8Array): boolean => {
     const at = block * DIGEST_BYTES
     for (let i = 0; i < DIGEST_BYTES; i++) if (this.#digests[at + i] !== digest[i]) return false
     return true
@@ -67,8 +57,24 @@ export class DigestIndex {
   }
 }
 
+/**
+ * Where a table of block + 1 (0 where there is none, never full, a power of two long) has the block of this digest, or
+ * has room for it: open addressing.
+ */
+export function slotOf (
+  table: Uint32Array, digest: Uint8Array, isBlock: (block: number, digest: Uint8Array) => boolean
+): number {
+  const mask = table.length - 1
+  let slot = hashOf(digest, 0) & mask
+  for (;;) {
+    const entry = table[slot] ?? 0
+    if (entry === 0 || isBlock(entry - 1, digest)) return slot
+    slot = (slot + 1) & mask
+  }
+}
+
 /** Its first four bytes: digests are uniform. */
-export function hashOf (bytes: Uint8Array, at: number): number {
+function hashOf (bytes: Uint8Array, at: number): number {
   const [a = 0, b = 0, c = 0, d = 0] = bytes.subarray(at, at + 4)
   return (a | (b << 8) | (c << 16) | (d << 24)) >>> 0
 }
