@@ -53,7 +53,7 @@ class StreamChannel implements Channel {
     this.#kind = kind
     // A quiet session is no error: sessions have their own sign of life (KEEPALIVE_MS).
     stream.inactivityTimeout = 2 ** 31 - 1
-    if (kind === 'data') updateWindowByHalves(stream)
+    updateWindowByHalves(stream)
   }
 
   open (sink: ChannelSink): void {

@@ -6,7 +6,7 @@ import type { ICryptoInterface } from '@chainsafe/libp2p-noise'
 
 type List = Exclude<Parameters<ICryptoInterface['hashSHA256']>[0], Uint8Array>
 
-const SIZES = [0, 1, 100, 65519]
+const SIZES = [0, 1, 100, 512, 513, 65519]
 const key = pattern(32)
 const nonce = pattern(12)
 const ad = pattern(32)
@@ -37,10 +37,14 @@ describe('noiseCrypto computes what the JavaScript of Noise computes', () => {
     }
   })
 
-  it('a message that was touched, or is no message, is refused', () => {
-    const sealed = flat(pureJsCrypto.chaCha20Poly1305Encrypt(pattern(100), nonce, ad, key))
-    sealed[3] = (sealed[3] ?? 0) ^ 1
-    expect(() => noiseCrypto.chaCha20Poly1305Decrypt(sealed, nonce, ad, key)).toThrow()
+  it.each([100, 1000])('a message of %i bytes that was touched, or is no message, is refused', size => {
+    const sealed = flat(pureJsCrypto.chaCha20Poly1305Encrypt(pattern(size), nonce, ad, key))
+    for (const at of [3, sealed.byteLength - 1]) {
+      const touched = Uint8Array.from(sealed)
+      touched[at] = (touched[at] ?? 0) ^ 1
+      expect(() => noiseCrypto.chaCha20Poly1305Decrypt(touched, nonce, ad, key)).toThrow()
+    }
+    expect(() => noiseCrypto.chaCha20Poly1305Decrypt(sealed, nonce, pattern(31), key)).toThrow()
     expect(() => noiseCrypto.chaCha20Poly1305Decrypt(pattern(15), nonce, ad, key)).toThrow()
   })
 
