@@ -1,6 +1,8 @@
+import { lstat } from 'node:fs/promises'
 import { CID } from 'multiformats/cid'
 import { ModelswarmError } from './errors.ts'
 import { checkFile } from './files/check-file.ts'
+import { onDisk, unlessAbsent } from './files/disk-error.ts'
 import { isStill, sameIdentity } from './files/file-identity.ts'
 import { absolutePath } from './files/paths.ts'
 import { FileReaders } from './files/reader.ts'
@@ -85,8 +87,7 @@ class StoreCollection implements Collection {
     options.signal?.throwIfAborted()
     const found = await this.#find(rootOrPath)
     if (found === undefined) {
-      throw new ModelswarmError('ERR_UNKNOWN_ROOT',
-        `Nothing was published from or pulled to ${rootOrPath}, so there is nothing to compare it with`)
+      throw await this.#nothingAt(rootOrPath)
     }
     const { manifest, records } = found
     if (records.length === 0) {
@@ -169,7 +170,25 @@ class StoreCollection implements Collection {
     await this.#store.models.setIdentity(identity, (one, of) => of === root && one.absolute === absolute)
   }
 
-  /** A root with all its copies here, or the one copy at a path; undefined for a path that nothing is recorded of. */
+  /** Why there is nothing to compare a path with. */
+  async #nothingAt (path: string): Promise<ModelswarmError> {
+    const absolute = absolutePath(path)
+    const around = this.#store.models.list().find(record => record.files.some(file => file.absolute === absolute))
+    if (around !== undefined) {
+      return new ModelswarmError('ERR_UNKNOWN_ROOT',
+        `${path} is a file of the model at ${around.path}: give that folder, or its root ${around.root}`)
+    }
+    const there = await onDisk('look at', absolute, async () => await unlessAbsent(async () => await lstat(absolute)))
+    return there === undefined
+      ? new ModelswarmError('ERR_PATH_NOT_FOUND', `${path} does not exist, and nothing was published from or pulled to it`)
+      : new ModelswarmError('ERR_UNKNOWN_ROOT',
+        `Nothing was published from or pulled to ${path}, so there is nothing to compare it with`)
+  }
+
+  /**
+   * A root with all its copies here, or the one copy at a path, none where a pull into it has not ended; undefined for
+   * a path that nothing is recorded of.
+   */
   async #find (rootOrPath: string): Promise<Found | undefined> {
     const root = asRoot(rootOrPath)
     if (root !== undefined) {
@@ -180,9 +199,10 @@ class StoreCollection implements Collection {
     }
     const path = absolutePath(rootOrPath)
     const newest = this.#store.models.list().filter(record => record.path === path).at(-1)
-    if (newest === undefined) return undefined
-    const manifest = await knownManifest(CID.parse(newest.root), { store: this.#store, hash })
-    return manifest === undefined ? undefined : { manifest, records: [newest] }
+    const known = newest ?? [...this.#store.held.list()].find(({ target }) => target === path)
+    if (known === undefined) return undefined
+    const manifest = await knownManifest(CID.parse(known.root), { store: this.#store, hash })
+    return manifest === undefined ? undefined : { manifest, records: newest === undefined ? [] : [newest] }
   }
 }
 

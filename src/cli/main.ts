@@ -6,7 +6,8 @@ import { flushed, stopOnClosedPipe, stopOnSignals } from './signals.ts'
 
 optimiseLater()
 const controller = new AbortController()
-stopOnSignals(process, controller)
+const screen = process.stdout.isTTY ? process.stdout : undefined
+stopOnSignals(process, controller, screen)
 stopOnClosedPipe(process.stdout, controller)
 stopOnClosedPipe(process.stderr, controller)
 // standard error carries one line and only when something failed: no warnings of Node's, no stack
@@ -24,7 +25,7 @@ const exitCode = await run(process.argv.slice(2), {
   parseLink,
   stdout: process.stdout,
   stderr: process.stderr,
-  ...process.stdout.isTTY ? { screen: process.stdout } : {},
+  ...screen === undefined ? {} : { screen },
   env: process.env,
   signal: controller.signal,
   version: packageVersion()

@@ -83,6 +83,8 @@ export class Live {
       clearOnComplete: true,
       stopOnComplete: false,
       hideCursor: null,
+      // the terminal goes on to wrap: a long note is not cut, and a process that is killed leaves nothing to put right
+      linewrap: true,
       // a note shifts the lines down: what did not change has to be drawn again too
       forceRedraw: true,
       // signals are main.ts's business

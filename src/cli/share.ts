@@ -1,6 +1,7 @@
 import { basename, resolve } from 'node:path'
 import { isInterruption } from './failure.ts'
 import { hashLine } from './lines.ts'
+import { withCollection } from './models.ts'
 import { addNetworkOptions, collect } from './options.ts'
 import { Output } from './output.ts'
 import { Live } from './progress.ts'
@@ -31,6 +32,7 @@ async function share (paths: readonly string[], options: NetworkOptions, parts: 
     node = await parts.createNode(nodeOptions(options, { onNote, signal: parts.signal }))
     const models = await publishAll(node, paths, { live, output, signal: parts.signal })
     output.line(`\nserving ${models.length === 1 ? 'it' : formatCount(models.length, 'model')}, Ctrl-C stops`)
+    if (!output.json && !output.quiet) sayOthers(output, await servedBefore(options, models, parts))
     if (isOnlyLoopback(node.addrs)) output.line('only this machine can reach it: it listens on loopback alone')
     await serveUntil(parts.signal, { node, models, live })
   } catch (err) {
@@ -41,6 +43,21 @@ async function share (paths: readonly string[], options: NetworkOptions, parts: 
   }
   if (failure !== undefined && !isInterruption(failure, parts.signal)) throw failure
   sayStopped(output, node, { evenNothing: true })
+}
+
+/** How many models the state folder has beside these: a node serves them all. */
+async function servedBefore (
+  options: NetworkOptions, models: readonly ServedModel[], parts: CliParts
+): Promise<number> {
+  const all = await withCollection(parts, options, async collection => await collection.list())
+  const now = new Set(models.map(model => model.root))
+  return new Set(all.filter(({ root, heldBytes }) => heldBytes > 0 && !now.has(root)).map(({ root }) => root)).size
+}
+
+function sayOthers (output: Output, count: number): void {
+  if (count === 0) return
+  const what = count === 1 ? 'one more model' : `${formatCount(count, 'more model')}`
+  output.line(`also serving ${what} that this state folder has: "modelswarm ls" lists them, "modelswarm rm ROOT" ends it`)
 }
 
 interface PublishAllParts {

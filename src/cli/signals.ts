@@ -8,14 +8,20 @@ export interface SignalSource {
   exit: (code: number) => unknown
 }
 
-/** The first SIGINT or SIGTERM aborts, so that a command stops cleanly; the second ends the process at once. */
-export function stopOnSignals (source: SignalSource, controller: AbortController): void {
+/**
+ * The first SIGINT or SIGTERM aborts, so that a command stops cleanly; the second ends the process at once, after a new
+ * line on the terminal if there is one: live lines may stand there.
+ */
+export function stopOnSignals (
+  source: SignalSource, controller: AbortController, screen?: Pick<NodeJS.WritableStream, 'write'>
+): void {
   let seen = 0
   for (const signal of SIGNALS) {
     source.on(signal, () => {
       seen++
-      if (seen > 1) source.exit(EXIT_KILLED)
-      else controller.abort()
+      if (seen === 1) return controller.abort()
+      screen?.write('\n')
+      source.exit(EXIT_KILLED)
     })
   }
 }

@@ -64,5 +64,5 @@ function sayVerification (output: Output, result: Verification): void {
     : `all ${formatBytes(bytes)} of ${root} are there, but not its files as they should be`
   throw new CliError(wrong +
     (named.length === 0 ? '' : `, in ${named.join(', ')}`) + (more > 0 ? ` and ${formatCount(more, 'file')} more` : '') +
-    '; to repair it, pull it again into the same folder with --force')
+    '; to repair it, pull it again into the same folder with --force; an original that you changed is shared anew')
 }

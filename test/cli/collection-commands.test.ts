@@ -111,7 +111,7 @@ describe('modelswarm verify', () => {
     const { code, events, stderr } = await runCli(['verify', LINK, '--json'], { collection })
     expect(code).toBe(1)
     expect(stderr).toMatch(/^modelswarm: 10 B of 100 B of \w+ are missing or wrong, in a, b, c and 1 file more; /)
-    expect(stderr).toMatch(/ with --force\n$/)
+    expect(stderr).toMatch(/ with --force; an original that you changed is shared anew\n$/)
     expect(stderr.split('\n')).toHaveLength(2)
     expect(events.map(({ event }) => event)).toEqual(['bad', 'bad', 'bad', 'bad', 'verified'])
     expect(collection.closes).toBe(1)

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { ModelswarmError } from '../../src/errors.ts'
-import { fakeNode, LINK, ROOT, runCli } from './fakes.ts'
-import type { PublishOptions } from '../../src/api.ts'
+import { fakeCollection, fakeNode, LINK, ROOT, runCli } from './fakes.ts'
+import type { ModelSummary, PublishOptions } from '../../src/api.ts'
 
 describe('modelswarm share --json', () => {
   it('prints ready for each path, serves until the signal, then prints stopped', async () => {
@@ -86,6 +86,16 @@ describe('modelswarm share for people', () => {
     expect(lines).toContain(LINK)
     expect(lines).toContain(`modelswarm pull ${LINK} --out my-model`)
     expect(stdout).toContain('only this machine can reach it')
+  })
+
+  it('says that it serves what the state folder has from before, once a root and not what is gone', async () => {
+    const controller = new AbortController()
+    const had = (root: string, heldBytes = 1): ModelSummary => ({ root, name: 'm', path: '/m', bytes: 2, heldBytes, origin: 'pulled' })
+    const collection = fakeCollection({ list: async () => [had(ROOT), had('x'), had('x'), had('y'), had('gone', 0)] })
+    const running = runCli(['share', 'a'], { controller, collection })
+    setTimeout(() => { controller.abort() }, 0)
+    expect((await running).stdout).toContain('also serving 2 more models that this state folder has')
+    expect(collection.closes).toBe(1)
   })
 
   it('shows nothing but the link with --quiet', async () => {

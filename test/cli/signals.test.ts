@@ -12,12 +12,13 @@ describe('signals', () => {
   it('the first aborts, the second ends at once with 130, whichever they are', () => {
     const source = new FakeProcess()
     const controller = new AbortController()
-    stopOnSignals(source, controller)
+    const written: unknown[] = []
+    stopOnSignals(source, controller, { write: text => written.push(text) > 0 })
     source.emit('SIGTERM')
     expect(controller.signal.aborted).toBe(true)
-    expect(source.codes).toEqual([])
+    expect([source.codes, written]).toEqual([[], []])
     source.emit('SIGINT')
-    expect(source.codes).toEqual([130])
+    expect([source.codes, written]).toEqual([[130], ['\n']])
   })
 
   it('waits until a slow reader has taken everything, and not for one that went away', async () => {

@@ -39,6 +39,19 @@ async function changeByte (path: string, at: number): Promise<void> {
 }
 
 describe('verify', () => {
+  it('says what a path is where nothing is recorded of it', async () => {
+    const { dir, file, model, collection } = await shared()
+    await expect(collection.verify(file)).rejects.toMatchObject({
+      code: 'ERR_UNKNOWN_ROOT', message: expect.stringContaining(`is a file of the model at ${dir}`)
+    })
+    await expect(collection.verify(file)).rejects.toThrow(model.root)
+    await expect(collection.verify(join(dir, 'nowhere'))).rejects.toMatchObject({ code: 'ERR_PATH_NOT_FOUND' })
+    const other = await writeFiles({ 'x.bin': Uint8Array.of(1) })
+    await expect(collection.verify(other)).rejects.toMatchObject({
+      code: 'ERR_UNKNOWN_ROOT', message: expect.stringContaining('nothing to compare it with')
+    })
+  })
+
   it('finds touched and chmod-ed files good, and believes them again', async () => {
     const { state, dir, file, model, collection } = await shared()
     await utimes(file, new Date(0), new Date(0))
@@ -152,6 +165,8 @@ describe('list of pulls that have not ended', () => {
     expect(listed).toMatchObject(known)
     expect(listed?.heldBytes).toBeGreaterThanOrEqual(bytes)
     await expect(collection.verify(root)).rejects.toMatchObject({ code: 'ERR_UNKNOWN_ROOT', message: expect.stringContaining('complete') })
+    await expect(collection.verify(out)).rejects.toMatchObject({ message: expect.stringContaining('complete') })
+    expect(await collection.inspect(out)).toMatchObject({ root })
     allow()
     await node.pull(root, out, { peers: [peer.addr] })
     expect(await collection.list()).toMatchObject([{ root, path: out, heldBytes: listed?.bytes }])
