@@ -1,9 +1,7 @@
-import { lstat } from 'node:fs/promises'
 import { CID } from 'multiformats/cid'
 import { ModelswarmError } from './errors.ts'
 import { checkFile } from './files/check-file.ts'
-import { onDisk, unlessAbsent } from './files/disk-error.ts'
-import { isStill, sameIdentity } from './files/file-identity.ts'
+import { identityOf, isStill, sameIdentity } from './files/file-identity.ts'
 import { absolutePath } from './files/paths.ts'
 import { FileReaders } from './files/reader.ts'
 import { describe } from './inspect/describe.ts'
@@ -178,11 +176,10 @@ class StoreCollection implements Collection {
       return new ModelswarmError('ERR_UNKNOWN_ROOT',
         `${path} is a file of the model at ${around.path}: give that folder, or its root ${around.root}`)
     }
-    const there = await onDisk('look at', absolute, async () => await unlessAbsent(async () => await lstat(absolute)))
-    return there === undefined
-      ? new ModelswarmError('ERR_PATH_NOT_FOUND', `${path} does not exist, and nothing was published from or pulled to it`)
-      : new ModelswarmError('ERR_UNKNOWN_ROOT',
-        `Nothing was published from or pulled to ${path}, so there is nothing to compare it with`)
+    // ERR_PATH_NOT_FOUND, ERR_PATH_PERMISSION
+    await identityOf(absolute)
+    return new ModelswarmError('ERR_UNKNOWN_ROOT',
+      `Nothing was published from or pulled to ${path}, so there is nothing to compare it with`)
   }
 
   /**
