@@ -1,8 +1,8 @@
-import { open, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { isModelswarmError } from '../errors.ts'
 import { onDisk, unlessAbsent } from './disk-error.ts'
 import { identityOf, sameIdentity } from './file-identity.ts'
-import { readExactly } from './reader.ts'
+import { openToRead, readExactly } from './reader.ts'
 import type { FileIdentity } from './file-identity.ts'
 import type { FileHandle } from 'node:fs/promises'
 
@@ -63,10 +63,10 @@ export async function checkFile (path: string, options: CheckFileOptions): Promi
   }
 }
 
-/** Undefined when there is no file: opening a named pipe would wait for a writer. */
+/** Undefined when there is no file. */
 async function openFile (path: string): Promise<FileHandle | undefined> {
   return await onDisk('read', path, async () => await unlessAbsent(async () => {
-    return (await stat(path)).isFile() ? await open(path, 'r') : undefined
+    return (await stat(path)).isFile() ? await openToRead(path) : undefined
   }))
 }
 

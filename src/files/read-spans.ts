@@ -1,7 +1,6 @@
-import { open } from 'node:fs/promises'
 import { onDisk } from './disk-error.ts'
 import { identityOf, sameIdentity } from './file-identity.ts'
-import { changed, readExactly } from './reader.ts'
+import { changed, openToRead, readExactly } from './reader.ts'
 import type { FileIdentity } from './file-identity.ts'
 import type { ReadBuffers } from './read-buffers.ts'
 import type { FileHandle } from 'node:fs/promises'
@@ -25,7 +24,7 @@ export interface ReadSpansOptions {
 export async function * readSpans (path: string, options: ReadSpansOptions): AsyncGenerator<Uint8Array, void> {
   const { buffers, expected, signal } = options
   signal?.throwIfAborted()
-  const handle = await onDisk('read', path, async () => await open(path, 'r'))
+  const handle = await onDisk('read', path, async () => await openToRead(path))
   let ahead: Promise<Uint8Array> | undefined
   try {
     if (!sameIdentity(await identityOf(handle), expected)) throw changed(path, 'its size, times or inode differ')

@@ -1,3 +1,4 @@
+import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { ModelswarmError, systemCode } from '../errors.ts'
 import { FILE_RECHECK_MS, SERVED_FILES_OPEN } from '../machine-defaults.ts'
@@ -73,7 +74,7 @@ export class FileReaders {
 
   async #open (path: string): Promise<FileHandle> {
     try {
-      return await open(path, 'r')
+      return await openToRead(path)
     } catch (err) {
       if (systemCode(err) === 'ENOENT') throw changed(path, 'it is gone')
       throw diskError(err, 'read', path)
@@ -92,6 +93,18 @@ export class FileReaders {
 
 function isExpected (found: FileIdentity, expected: ExpectedFile): boolean {
   return 'sizeBytes' in expected ? sameIdentity(found, expected) : found.inode === expected.inode
+}
+
+/**
+ * Opens a file to read it. A named pipe that has taken its place is refused, not waited for: its writer may never come.
+ *
+ * @throws ModelswarmError ERR_FILE_CHANGED when it is no file; what Node throws
+ */
+export async function openToRead (path: string): Promise<FileHandle> {
+  const handle = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))
+  if ((await handle.stat()).isFile()) return handle
+  await handle.close()
+  throw changed(path, 'it is no file any more')
 }
 
 /** Exactly `length` bytes: into `bytes`, or a fresh buffer that nothing else refers to: sending it gives it back. */

@@ -1,4 +1,5 @@
-import { appendFile, readdir, writeFile } from 'node:fs/promises'
+import { execFileSync } from 'node:child_process'
+import { appendFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { identityOf } from '../../src/files/file-identity.ts'
@@ -27,6 +28,13 @@ describe('readSpans', () => {
       if (span.buffer instanceof SharedArrayBuffer) buffers.giveBack(span.buffer)
     }
     expect(seen).toEqual(['abc', 'd', 'efgh'])
+  })
+
+  it('does not wait for the writer of a named pipe in the place of the file', async () => {
+    const { path, options } = await fixture('abcd', [4])
+    await rm(path)
+    execFileSync('mkfifo', [path])
+    await expect(readSpans(path, options).next()).rejects.toMatchObject({ code: 'ERR_FILE_CHANGED' })
   })
 
   it('waits for a buffer when all are lent, and goes on when one comes back', async () => {

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { readdir, rename, rm, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -39,6 +40,20 @@ describe('FileReaders', () => {
     await expect(readers.read(path, 0, 6, await identityOf(path))).rejects.toMatchObject({ code: 'ERR_FILE_CHANGED' })
     await rm(path)
     await expect(readers.read(path, 0, 1, identity)).rejects.toMatchObject({ code: 'ERR_FILE_CHANGED' })
+    await readers.close()
+  })
+
+  it('does not wait for the writer of a named pipe in the place of a file', async () => {
+    const path = join(await tempFolder(), 'f')
+    await writeFile(path, 'abcdef')
+    const identity = await identityOf(path)
+    await rm(path)
+    execFileSync('mkfifo', [path])
+    const readers = new FileReaders()
+    await expect(readers.read(path, 0, 6, identity)).rejects.toMatchObject({ code: 'ERR_FILE_CHANGED' })
+    // One that got the inode of the file that was deleted.
+    const { inode } = await identityOf(path)
+    await expect(readers.read(path, 0, 6, { inode })).rejects.toMatchObject({ code: 'ERR_FILE_CHANGED' })
     await readers.close()
   })
 
