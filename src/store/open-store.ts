@@ -53,11 +53,13 @@ function storeOf (database: StateDatabase, parts: HeldParts): Store {
     models,
     held,
     forget: async root => {
+      // Its record last: what a full disk or a kill breaks off can be asked for again.
       const files = models.get(root).flatMap(record => record.files)
-      await models.delete(root)
-      await held.forget(root)
-      const kept = new Set(models.list().flatMap(record => record.files.map(file => file.absolute)))
+      const others = models.list().filter(record => record.root !== root)
+      const kept = new Set(others.flatMap(record => record.files.map(file => file.absolute)))
       for (const { absolute } of files) if (!kept.has(absolute)) await places.dropPath(absolute)
+      await held.forget(root)
+      await models.delete(root)
     },
     disbelieve: async (absolute, identity) => {
       for (const file of places.filesAt(absolute)) {

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmod, mkdir, readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { openStore } from '../../src/store/open-store.ts'
 import { Bitfield } from '../../src/model/bitfield.ts'
 import { tempFolder } from '../files/temp-folder.ts'
@@ -132,6 +132,19 @@ describe('openStore', () => {
     expect(store.held.load('r', '/m', 1)).toBeUndefined()
     expect(store.places.find(Buffer.alloc(32, '/m/a'))).toEqual([])
     expect(store.places.find(Buffer.alloc(32, '/m/b'))).toHaveLength(1)
+  })
+
+  it('still has a model that could not be forgotten whole, so that it can be forgotten again', async () => {
+    const store = await tempStore()
+    const sizes = { totalBytes: 1, blockCount: 1, distinctBytes: 1, heldBytes: 1 }
+    const file = { path: 'x', absolute: '/m/a', identity }
+    await store.places.replaceFile({ path: '/m/a', identity }, Buffer.alloc(32, 'a'), [1])
+    await store.models.put({ root: 'r', name: 'n', path: '/m', origin: 'published', createdAtMs: 1, files: [file], ...sizes })
+    const drop = vi.spyOn(store.places, 'dropPath').mockRejectedValueOnce(new Error('no space'))
+    await expect(store.forget('r')).rejects.toThrow('no space')
+    expect(store.models.get('r')).toHaveLength(1)
+    await store.forget('r')
+    expect([store.models.list(), store.places.isEmpty, drop.mock.calls.length]).toEqual([[], true, 2])
   })
 
   it('says less than it holds, never more, when a process is killed while it records', async ({ skip }) => {
