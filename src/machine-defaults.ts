@@ -54,6 +54,8 @@ export const SAME_BOOT_SECONDS = 120
 
 /** Processes of one state folder that can have an identity at once. */
 export const IDENTITY_SLOTS = 1000
+/** Pieces of hardware that a state folder remembers of its machine: docks and cards come and go. */
+export const REMEMBERED_HARDWARE = 16
 /** Blocks, and tree nodes, that publishing hands to the database at once: they bound its memory. */
 export const INDEX_BATCH_BLOCKS = 4096
 export const INDEX_BATCH_NODES = 64

@@ -26,8 +26,9 @@ export function readIfThere (path: string): string | undefined {
     const text = readFileSync(path, 'utf8').trim()
     return text === '' ? undefined : text
   } catch (err) {
-    // ESRCH: a process ended while its entry was read. EACCES: /proc mounted with hidepid.
-    if (['ENOENT', 'ESRCH', 'EACCES', 'EPERM', 'ENOTDIR'].includes(systemCode(err) ?? '')) return undefined
+    // ESRCH: a process ended while its entry was read. EACCES: /proc mounted with hidepid. ENODEV, EINVAL: a card that
+    // is being taken out.
+    if (['ENOENT', 'ESRCH', 'EACCES', 'EPERM', 'ENOTDIR', 'EISDIR', 'ENODEV', 'EINVAL'].includes(systemCode(err) ?? '')) return undefined
     throw err
   }
 }

@@ -52,6 +52,9 @@ function wordsOf (macs: readonly string[]): string[] {
 function linuxMacs (sys: string): Mac[] {
   const folder = join(sys, 'class/net')
   return namesIn(folder).filter(name => existsSync(join(folder, name, 'device'))).flatMap(name => {
+    // A wireless card's own address, whichever it goes by: many systems make one up while they look for networks.
+    const own = toMac(readIfThere(join(folder, name, 'phy80211/macaddress')))
+    if (own !== undefined) return [{ address: own, isMadeUp: false }]
     const address = toMac(readIfThere(join(folder, name, 'address')))
     if (address === undefined) return []
     // 0: burnt in, or given by the hypervisor. What was set is often the burnt-in one put back, which is then global.
@@ -68,12 +71,17 @@ function globalMacs (interfaces: ReturnType<typeof networkInterfaces>): string[]
 
 function toMac (text: string | undefined): string | undefined {
   const mac = text?.toLowerCase() ?? ''
-  return /^([0-9a-f]{2}:){5}[0-9a-f]{2}$/.test(mac) && mac !== '00:00:00:00:00:00' ? mac : undefined
+  return /^([0-9a-f]{2}:){5}[0-9a-f]{2}$/.test(mac) && !/^(00:){5}00$|^(ff:){5}ff$/.test(mac) ? mac : undefined
 }
 
-/** Boards whose maker gave them no UUID share these. */
+const NIL_UUID = '00000000-0000-0000-0000-000000000000'
+const SHARED_UUIDS = new Set([
+  NIL_UUID, NIL_UUID.replaceAll('0', 'f'), '03000200-0400-0500-0006-000700080009', '12345678-1234-5678-90ab-cddeefaabbcc'
+])
+
+/** Boards whose maker gave them no UUID share these, or have words in its place ("Not Settable"). */
 function isPlaceholder (uuid: string): boolean {
-  return /^[0-]*$|^[f-]*$/.test(uuid) || uuid === '03000200-0400-0500-0006-000700080009'
+  return !/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(uuid) || SHARED_UUIDS.has(uuid)
 }
 
 function namesIn (folder: string): string[] {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { hostname, networkInterfaces } from 'node:os'
 import { readIfThere } from '../files/boot-id.ts'
+import { REMEMBERED_HARDWARE } from '../machine-defaults.ts'
 import { hardwareSeen, isLocallyAdministered } from './hardware.ts'
 
 /** What tells one machine from another, in hashes; nobody can read a MAC address out of a state folder. */
@@ -28,9 +29,11 @@ export function isSameMachine (recorded: Machine, seen: Machine): boolean {
   return recorded.hardware.some(piece => seen.hardware.includes(piece))
 }
 
-/** What to record after `seen`: hardware that is out of sight just now is not forgotten. */
+/** What to record after `seen`: hardware that is out of sight just now may be all there is the next time. */
 export function machineToRecord (recorded: Machine | undefined, seen: Machine): Machine {
-  return recorded?.id === seen.id && seen.hardware.length === 0 ? recorded : seen
+  if (recorded === undefined || !isSameMachine(recorded, seen)) return seen
+  if (seen.hardware.every(piece => recorded.hardware.includes(piece))) return recorded
+  return { id: seen.id, hardware: [...new Set([...seen.hardware, ...recorded.hardware])].slice(0, REMEMBERED_HARDWARE) }
 }
 
 /** A line for the id, and one for each piece of hardware. */
