@@ -3,7 +3,6 @@ import { isUint8ArrayList, Uint8ArrayList } from 'uint8arraylist'
 import { openedMemory, readMemory, sealedMemory } from '../memory.ts'
 import { noiseCrypto } from './noise-crypto.ts'
 import { NoiseFrames } from './noise-frames.ts'
-import { readsAtOnce } from './read-at-once.ts'
 import type { NoiseComponents } from '@chainsafe/libp2p-noise'
 import type { ConnectionEncrypter, MessageStream } from '@libp2p/interface'
 
@@ -11,6 +10,14 @@ const TAG_BYTES = 16
 const LENGTH_BYTES = 2
 /** The most plaintext that one Noise message holds. */
 const MAX_PLAIN_BYTES = 65535 - TAG_BYTES
+
+/** Connections whose bytes are used up by the time a message event of theirs returns. */
+const readAtOnce = new WeakSet<object>()
+
+/** True when nothing keeps the bytes that this connection delivers: what they lie in may be read into again. */
+export function isReadAtOnce (connection: object): boolean {
+  return readAtOnce.has(connection)
+}
 
 /**
  * Noise as it is, computed by Node's crypto (noise-crypto.ts), with less garbage around. @chainsafe/libp2p-noise 17
@@ -81,7 +88,7 @@ function makeLean (stream: MessageStream): void {
   decoder.decode = decrypted
   stream.decrypt = plain => plain
   stream.encrypt = chunk => encryptAll(chunk, handshake)
-  readsAtOnce(stream.stream, chunk => frames.keep(chunk))
+  readAtOnce.add(stream.stream)
 }
 
 /** The messages that these bytes complete as one list; then the error of a bad one, so that nothing good is lost. */

@@ -9,13 +9,6 @@ export class NoiseFrames {
   #begun = new Uint8Array(LENGTH_BYTES)
   #filled = 0
 
-  /** Takes a chunk that completes no message. False, and nothing is taken, of one that does. */
-  keep (chunk: Uint8Array): boolean {
-    if (this.#filled + chunk.byteLength >= this.#neededWith(chunk)) return false
-    this.push(chunk, () => { throw new Error('A chunk completed a message that was longer than it') })
-    return true
-  }
-
   /** Calls with each message that this chunk completes, good until the call returns. Keeps nothing of the chunk. */
   push (chunk: Uint8Array, onMessage: (message: Uint8Array) => void): void {
     let at = 0
@@ -47,13 +40,6 @@ export class NoiseFrames {
   /** Bytes of length and body; of the length alone while it is not known. */
   #needed (): number {
     return this.#filled < LENGTH_BYTES ? LENGTH_BYTES : LENGTH_BYTES + lengthAt(this.#begun, 0)
-  }
-
-  /** The same, of the message that this chunk begins or goes on with. */
-  #neededWith (chunk: Uint8Array): number {
-    if (this.#filled >= LENGTH_BYTES || this.#filled + chunk.byteLength < LENGTH_BYTES) return this.#needed()
-    const length = this.#filled === 0 ? lengthAt(chunk, 0) : (this.#begun[0] ?? 0) * 256 + (chunk[0] ?? 0)
-    return LENGTH_BYTES + length
   }
 
   #makeRoom (bytes: number): void {

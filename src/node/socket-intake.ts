@@ -1,14 +1,20 @@
-import { isReceiver, usesUp } from './read-at-once.ts'
-import type { Receiver } from './read-at-once.ts'
+import { isReadAtOnce } from './lean-noise.ts'
 import type { MultiaddrConnection } from '@libp2p/interface'
 
 /** As much as a loopback or a fast network has ready; four Noise messages. Only what is used takes memory. */
 const READ_BYTES = 256 * 1024
 
+/** What of libp2p's MultiaddrConnection is used. */
+interface Receiver {
+  onData: (data: Uint8Array) => void
+  readStatus: string
+  readBufferLength: number
+  listenerCount: (type: string) => number
+}
+
 /**
  * Reads a socket that we dial into one buffer, again and again. By itself Node makes a buffer of 64 KiB for every read,
- * and each has to be collected. Bytes are handed on uncopied only to a connection that is read at once
- * (read-at-once.ts).
+ * and each has to be collected. Bytes are handed on uncopied only to a connection that is read at once (lean-noise.ts).
  */
 export class SocketIntake {
   /** For net.connect. */
@@ -39,6 +45,19 @@ export class SocketIntake {
   #take (bytes: Uint8Array): void {
     const receiver = this.#receiver
     if (receiver === undefined) this.#early.push(bytes.slice())
-    else receiver.onData(usesUp(receiver) ? bytes : bytes.slice())
+    else receiver.onData(usesAtOnce(receiver) ? bytes : bytes.slice())
   }
+}
+
+/** Nothing waits and nobody but Noise listens, so that the bytes have been used up when onData returns. */
+function usesAtOnce (receiver: Receiver): boolean {
+  return isReadAtOnce(receiver) &&
+    receiver.readStatus === 'readable' && receiver.readBufferLength === 0 && receiver.listenerCount('message') === 1
+}
+
+function isReceiver (connection: object): connection is Receiver {
+  return 'onData' in connection && typeof connection.onData === 'function' &&
+    'readStatus' in connection && typeof connection.readStatus === 'string' &&
+    'readBufferLength' in connection && typeof connection.readBufferLength === 'number' &&
+    'listenerCount' in connection && typeof connection.listenerCount === 'function'
 }
