@@ -192,7 +192,12 @@ export interface CollectionOptions {
 export interface Collection {
   list: () => Promise<ModelSummary[]>
   inspect: (rootOrPath: string, options?: { tensors?: boolean, signal?: AbortSignal }) => Promise<Inspection>
-  /** Re-hashes every byte of a model that lies on this machine. A path must have been published or pulled. */
+  /**
+   * Re-hashes every byte of a model that lies on this machine. A path must have been published or pulled.
+   *
+   * @throws ModelswarmError ERR_UNKNOWN_ROOT when nothing complete is recorded of it, with what is; ERR_PATH_NOT_FOUND,
+   *   ERR_PATH_PERMISSION, ERR_BAD_LINK, ERR_DISK, ERR_STOPPED; the signal's reason when aborted
+   */
   verify: (rootOrPath: string, options?: VerifyOptions) => Promise<Verification>
   /** Forgets a model; its files stay. */
   forget: (root: string) => Promise<void>
