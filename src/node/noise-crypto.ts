@@ -10,8 +10,8 @@ type Bytes = Parameters<ICryptoInterface['hashSHA256']>[0]
 const CIPHER = 'chacha20-poly1305'
 const TAG_BYTES = 16
 /**
- * Up to here WebAssembly seals and opens: Node makes an object and looks up its cipher for each message, so that one of
- * 30 bytes costs three times as much, both ends 29 us in place of 8 once warm. At 1,200 bytes WebAssembly is the slower.
+ * Up to here WebAssembly seals and opens. Node makes an object and looks up its cipher for each message: both ends of
+ * one of 30 bytes take 29 us in place of 8 once warm. At 1,200 bytes WebAssembly is the slower.
  */
 const SMALL_BYTES = 512
 /** All that the WebAssembly takes; Noise has an empty one after the handshake. */
