@@ -10,7 +10,7 @@ import { formatBytes, formatCount } from './units.ts'
 import type { NetworkOptions } from './options.ts'
 import type { CliParts } from './parts.ts'
 import type { ServedModel } from './serving.ts'
-import type { Node, PublishedModel } from '../index.ts'
+import type { ModelSummary, Node, PublishedModel } from '../index.ts'
 import type { Command } from 'commander'
 
 /** Adds `share PATH...`: publishes files or folders where they lie and serves them until a signal. */
@@ -32,7 +32,9 @@ async function share (paths: readonly string[], options: NetworkOptions, parts: 
     node = await parts.createNode(nodeOptions(options, { onNote, signal: parts.signal }))
     const models = await publishAll(node, paths, { live, output, signal: parts.signal })
     output.line(`\nserving ${models.length === 1 ? 'it' : formatCount(models.length, 'model')}, Ctrl-C stops`)
-    if (!output.json && !output.quiet) sayOthers(output, await servedBefore(options, models, parts))
+    if (!output.json && !output.quiet) {
+      sayOthers(output, models, await withCollection(parts, options, async collection => await collection.list()))
+    }
     if (isOnlyLoopback(node.addrs)) output.line('only this machine can reach it: it listens on loopback alone')
     await serveUntil(parts.signal, { node, models, live })
   } catch (err) {
@@ -45,19 +47,13 @@ async function share (paths: readonly string[], options: NetworkOptions, parts: 
   sayStopped(output, node, { evenNothing: true })
 }
 
-/** How many models the state folder has beside these: a node serves them all. */
-async function servedBefore (
-  options: NetworkOptions, models: readonly ServedModel[], parts: CliParts
-): Promise<number> {
-  const all = await withCollection(parts, options, async collection => await collection.list())
+/** A node serves all that its state folder has, not only what it was given now. */
+function sayOthers (output: Output, models: readonly ServedModel[], all: readonly ModelSummary[]): void {
   const now = new Set(models.map(model => model.root))
-  return new Set(all.filter(({ root, heldBytes }) => heldBytes > 0 && !now.has(root)).map(({ root }) => root)).size
-}
-
-function sayOthers (output: Output, count: number): void {
-  if (count === 0) return
-  const what = count === 1 ? 'one more model' : `${formatCount(count, 'more model')}`
-  output.line(`also serving ${what} that this state folder has: "modelswarm ls" lists them, "modelswarm rm ROOT" ends it`)
+  const others = new Set(all.filter(({ root, heldBytes }) => heldBytes > 0 && !now.has(root)).map(({ root }) => root))
+  if (others.size === 0) return
+  output.line(`also serving ${formatCount(others.size, 'more model')} that this state folder has: ` +
+    '"modelswarm ls" lists them, "modelswarm rm ROOT" ends it')
 }
 
 interface PublishAllParts {
