@@ -3,6 +3,7 @@ import { CROWDED_CONNECTIONS, FAREWELL_MS, IDLE_LOOK_MS } from '../machine-defau
 import { ModelswarmError } from '../errors.ts'
 import { WIRE_LIMITS } from '../wire/limits.ts'
 import { CONTROL_PROTOCOL, DATA_PROTOCOL } from '../wire/protocol.ts'
+import { Handshakes } from './handshakes.ts'
 import type { Clock } from '../swarm/ports.ts'
 import type { Reputation } from '../swarm/reputation.ts'
 import type { Connection, ConnectionGater, Libp2p } from '@libp2p/interface'
@@ -13,13 +14,15 @@ export interface ConnectionGuardParts {
 }
 
 /**
- * Keeps the connections of our own libp2p node to those that are of use: none of refused peers, few of one peer, none
- * that stays without a session. An application's node is left alone: its connections serve other protocols too.
+ * Keeps the connections of our own libp2p node to those that are of use: none of refused peers, few of one peer, few of
+ * one address in their handshake, none that stays without a session. An application's node is left alone: its
+ * connections serve other protocols too.
  */
 export class ConnectionGuard {
   /** For createLibp2p. */
   readonly gater: ConnectionGater
   readonly #parts: ConnectionGuardParts
+  readonly #handshakes = new Handshakes()
   /** When a connection was last seen to carry a stream of ours, or opened. */
   readonly #usedAt = new Map<Connection, number>()
   #libp2p: Libp2p | undefined
@@ -31,8 +34,13 @@ export class ConnectionGuard {
     this.#parts = parts
     const { reputation } = parts
     this.gater = {
-      denyInboundConnection: connection => reputation.isRefusedPlace(connection.remoteAddr.toString()),
-      denyInboundEncryptedConnection: peerId => reputation.refusedForMs(peerId.toString()) > 0
+      denyInboundConnection: connection =>
+        reputation.isRefusedPlace(connection.remoteAddr.toString()) || !this.#handshakes.begin(connection),
+      denyInboundEncryptedConnection: peerId => reputation.refusedForMs(peerId.toString()) > 0,
+      denyInboundUpgradedConnection: (_, connection) => {
+        this.#handshakes.end(connection)
+        return false
+      }
     }
   }
 

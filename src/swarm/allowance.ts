@@ -15,8 +15,9 @@ export class Allowance {
   #unaskedBlocks = 0
   #unaskedBytes = 0
 
-  constructor (now: number) {
-    this.#messages = new Bucket(WIRE_LIMITS.messageBurst, WIRE_LIMITS.messagesPerSec, now)
+  /** `burst`: messages at once. */
+  constructor (now: number, burst: number) {
+    this.#messages = new Bucket(burst, WIRE_LIMITS.messagesPerSec, now)
   }
 
   onMessage (message: Message, now: number): string | undefined {

@@ -19,6 +19,17 @@ export function ipOf (addr: string): IpAddress | undefined {
   return { family: 4, octets: groups.slice(6).flatMap(group => [group >> 8, group & 255]) }
 }
 
+/**
+ * Who is behind a multiaddr text, as far as an address tells: an IPv4 address, or an IPv6 /64 (one customer's);
+ * undefined for a name, and behind a relay, whose address it is.
+ */
+export function hostOf (addr: string): string | undefined {
+  if (addr.includes('/p2p-circuit')) return undefined
+  const ip = ipOf(addr)
+  if (ip === undefined) return undefined
+  return ip.family === 4 ? ip.octets.join('.') : ip.groups.slice(0, 4).map(group => group.toString(16)).join(':')
+}
+
 /** The groups of IPv6 text: eight when it is well-formed. */
 function groupsOf (host: string): number[] {
   const [before = '', after] = host.split('::')

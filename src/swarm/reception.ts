@@ -194,10 +194,15 @@ export class Reception {
     return { type: 'hello', proof, features: 0, encodings: [IDENTITY_ENCODING], ...swarm.hello(), token }
   }
 
-  #session (own: Omit<SessionParts, 'clock' | 'onEnd'> & { addr: string | undefined }, hello: HelloMessage): Session {
+  #session (
+    own: Omit<SessionParts, 'clock' | 'burst' | 'onEnd'> & { addr: string | undefined }, hello: HelloMessage
+  ): Session {
     const { addr, ...parts } = own
-    const onEnd = (err: Error | undefined): void => { this.#parts.reputation.onFailure(parts.peerId, addr, err) }
-    const session = new Session({ ...parts, clock: this.#parts.clock, onEnd })
+    const { reputation, clock } = this.#parts
+    const onEnd = (err: Error | undefined): void => { reputation.onFailure(parts.peerId, addr, err) }
+    // Whom we dialled is no stranger.
+    const burst = reputation.burstFor(parts.isOutbound ? undefined : addr)
+    const session = new Session({ ...parts, clock, burst, onEnd })
     session.onHello(hello)
     return session
   }

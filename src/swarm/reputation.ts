@@ -1,7 +1,8 @@
 import { ADDRESS_SHARE, OFFENCE_FORGOTTEN_BELOW, OFFENCE_HALF_LIFE_MS, REMEMBERED_OFFENDERS } from '../defaults.ts'
 import { ModelswarmError } from '../errors.ts'
+import { WIRE_LIMITS } from '../wire/limits.ts'
 import { scopeOf } from './address-scope.ts'
-import { ipOf } from './ip-address.ts'
+import { hostOf } from './ip-address.ts'
 import type { ErrorCode } from '../errors.ts'
 
 /**
@@ -45,6 +46,8 @@ export class Reputation {
   readonly #parts: ReputationParts
   readonly #peers = new Map<string, Score>()
   readonly #places = new Map<string, Score>()
+  /** Floods by host, private ones too: nobody is refused for them. */
+  readonly #floods = new Map<string, Score>()
 
   constructor (parts: ReputationParts) {
     this.#parts = parts
@@ -59,6 +62,8 @@ export class Reputation {
     this.#charge(this.#peers, peerId, weight)
     const place = placeOf(addr)
     if (place !== undefined) this.#charge(this.#places, place, weight * ADDRESS_SHARE)
+    const host = addr === undefined ? undefined : hostOf(addr)
+    if (err.code === 'ERR_FLOOD' && host !== undefined) this.#charge(this.#floods, host, 1)
     if (!wasRefused) this.#parts.onRefused?.(peerId, this.refusedForMs(peerId), err)
   }
 
@@ -79,9 +84,20 @@ export class Reputation {
     return place !== undefined && this.#scoreOf(this.#places, place) >= REFUSED_FROM
   }
 
+  /**
+   * How many messages a stranger from this address may send at once: half as many for each flood that came from there,
+   * so that fresh keys do not begin with a fresh allowance. Private addresses count too: behind one there may be many,
+   * but the least is still more than an honest peer needs while this node keeps up.
+   */
+  burstFor (addr: string | undefined): number {
+    const host = addr === undefined ? undefined : hostOf(addr)
+    const floods = host === undefined ? 0 : this.#scoreOf(this.#floods, host)
+    return Math.max(WIRE_LIMITS.messageBurstLeast, WIRE_LIMITS.messageBurst / 2 ** floods)
+  }
+
   /** Peers and addresses remembered. */
   get size (): number {
-    return this.#peers.size + this.#places.size
+    return this.#peers.size + this.#places.size + this.#floods.size
   }
 
   #scoreOf (scores: Map<string, Score>, key: string): number {
@@ -107,8 +123,5 @@ export class Reputation {
  * nor behind a relay, whose address it is.
  */
 function placeOf (addr: string | undefined): string | undefined {
-  if (addr === undefined || addr.includes('/p2p-circuit')) return undefined
-  const ip = ipOf(addr)
-  if (ip === undefined || scopeOf(addr) !== 'public') return undefined
-  return ip.family === 4 ? ip.octets.join('.') : ip.groups.slice(0, 4).map(group => group.toString(16)).join(':')
+  return addr !== undefined && scopeOf(addr) === 'public' ? hostOf(addr) : undefined
 }

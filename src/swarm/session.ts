@@ -1,4 +1,5 @@
 import { isModelswarmError, ModelswarmError } from '../errors.ts'
+import { WIRE_LIMITS } from '../wire/limits.ts'
 import { ByeReason, modeOf } from '../wire/protocol.ts'
 import { Allowance } from './allowance.ts'
 import { BlockSender } from './block-sender.ts'
@@ -18,6 +19,8 @@ export interface SessionParts {
   isOutbound: boolean
   control: Channel
   clock: Clock
+  /** Messages that it may send at once. Default: messageBurst. */
+  burst?: number
   /** It is over; the error tells whose fault it was. */
   onEnd?: (err: Error | undefined) => void
 }
@@ -60,7 +63,7 @@ export class Session {
     this.#control = parts.control
     this.#clock = parts.clock
     this.#onEnd = parts.onEnd ?? (() => {})
-    this.#allowance = new Allowance(parts.clock.now())
+    this.#allowance = new Allowance(parts.clock.now(), parts.burst ?? WIRE_LIMITS.messageBurst)
     this.#keepalive = new Keepalive({
       peerId: parts.peerId,
       clock: parts.clock,

@@ -44,6 +44,8 @@ export const WIRE_LIMITS = {
    * a time at 4 Gbit/s is 7,600 a second; what piles up while we are busy for two seconds comes at once.
    */
   messageBurst: 16 * KIB,
+  /** Of a stranger from an address that floods came from lately, at least so many at once. */
+  messageBurstLeast: 2 * KIB,
   messagesPerSec: 8192,
   /** What makes us answer at once, by a Reject or a sign of life, and each peer record, counts as so many more. */
   messagesPerAnswer: 16,
@@ -82,5 +84,7 @@ export const WIRE_LIMITS = {
   /** Streams of all protocols on one connection: ours, and identify. */
   muxedStreams: 4096,
   /** Connections from outside in their handshake: a flash crowd comes at once. */
-  pendingConnections: 256
+  pendingConnections: 256,
+  /** Those of one address (IPv4, or a /64): who stays in the handshake keeps nobody else out. */
+  pendingConnectionsPerAddress: 128
 } as const

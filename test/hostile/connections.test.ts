@@ -1,6 +1,7 @@
 // Streams and connections by the hundred, that say nothing, or too much.
+import { connect } from 'node:net'
 import { multiaddr } from '@multiformats/multiaddr'
-import { expect, it } from 'vitest'
+import { expect, it, onTestFinished } from 'vitest'
 import { WIRE_LIMITS } from '../../src/wire/limits.ts'
 import { ByeReason, CONTROL_PROTOCOL, DATA_PROTOCOL } from '../../src/wire/protocol.ts'
 import { eventually } from '../node/nodes.ts'
@@ -64,6 +65,24 @@ it('connections of one peer past a limit are a flood, and the last of them to go
   expect(await victim().refusal(peer)).toBe('ERR_FLOOD')
   await eventually(() => peer.libp2p.getConnections().length === 0, 'all are closed')
   await victim().servesOthers()
+})
+
+it('connections of one address that stay in their handshake keep no other address out', async ({ skip }) => {
+  const port = Number(/\/tcp\/(\d+)/.exec(victim().addr)?.[1])
+  const sockets = Array.from({ length: 300 }, () => connect({ host: '127.0.0.1', port, localAddress: '127.0.0.2' }))
+  onTestFinished(() => { for (const socket of sockets) socket.destroy() })
+  const open = new Set(sockets)
+  let cannot = ''
+  for (const socket of sockets) {
+    socket.on('error', err => { if (!/ECONNRESET|EPIPE/.test(err.message)) cannot = err.message })
+    socket.on('close', () => { open.delete(socket) })
+    socket.resume()
+  }
+  await eventually(() => cannot !== '' || open.size <= WIRE_LIMITS.pendingConnectionsPerAddress, 'the rest is turned away')
+  if (cannot !== '') skip(`this machine has no second loopback address: ${cannot}`)
+  expect(open.size).toBe(WIRE_LIMITS.pendingConnectionsPerAddress)
+  const { peer } = await victim().meet()
+  expect(victim().hasRefused(peer)).toBe(false)
 })
 
 it('a session that takes the place of another again and again leaves one', async () => {

@@ -8,7 +8,7 @@ const ask: Message = { type: 'request', indexes: [1], cids: [] }
 
 /** How many requests of a peer are let pass when each is answered by a Reject for this reason, all at one moment. */
 function askedUntilFlood (reason: RejectReason): number {
-  const allowance = new Allowance(0)
+  const allowance = new Allowance(0, WIRE_LIMITS.messageBurst)
   for (let asked = 0; asked < 2 * WIRE_LIMITS.messageBurst; asked++) {
     if (allowance.onMessage(ask, 0) !== undefined) return asked
     allowance.onSent({ type: 'reject', indexes: [1], cids: [], reason, retryAfterMs: 1000 })

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { HAVE_BATCH_FIRST_MS, HAVE_BATCH_LEAST_MS, HAVE_BATCH_MOST_MS, HAVE_BLOCKS } from '../../src/defaults.ts'
 import { Allowance } from '../../src/swarm/allowance.ts'
 import { Announcer } from '../../src/swarm/announcer.ts'
+import { WIRE_LIMITS } from '../../src/wire/limits.ts'
 import { Session } from '../../src/swarm/session.ts'
 import { VirtualClock } from '../sim/virtual-clock.ts'
 import { MemoryChannel } from './memory-channel.ts'
@@ -18,7 +19,7 @@ describe('announcer', () => {
     const announcer = new Announcer(clock, () => [session])
     const blocks = 200_000
     for (let block = 0; block < blocks; block++) announcer.add(block)
-    const allowance = new Allowance(clock.now())
+    const allowance = new Allowance(clock.now(), WIRE_LIMITS.messageBurst)
     let heard = 0
     let told = 0
     for (let rounds = 0; told < blocks && rounds < blocks; rounds++) {

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { ADDRESS_SHARE, OFFENCE_HALF_LIFE_MS, REMEMBERED_OFFENDERS } from '../../src/defaults.ts'
 import { ERROR_BLAME, ModelswarmError } from '../../src/errors.ts'
 import { OFFENCE_WEIGHT, Reputation } from '../../src/swarm/reputation.ts'
+import { WIRE_LIMITS } from '../../src/wire/limits.ts'
 import type { ErrorCode } from '../../src/errors.ts'
 
 const HOST = '/ip4/203.0.113.7/tcp/4001'
@@ -117,6 +118,24 @@ describe('reputation', () => {
     for (let i = 0; i < 99; i++) fail(`key-${i}`, 'ERR_BAD_BLOCK', '/ip6/64:ff9b::102:304/tcp/1')
     const places = ['/ip4/1.2.3.4/tcp/1', '/ip6/64:ff9b::1.2.3.4/tcp/1', '/ip6/64:ff9b::102:305/tcp/1']
     expect(places.map(addr => reputation.isRefusedPlace(addr))).toEqual([true, true, false])
+  })
+
+  it('trusts strangers with less at once after floods from their address, a private one too, and forgets that', () => {
+    const { reputation, wait, fail } = world()
+    const { messageBurst, messageBurstLeast } = WIRE_LIMITS
+    const here = '/ip4/192.168.1.1/tcp/1'
+    fail('a', 'ERR_PROTOCOL', here)
+    fail('a', 'ERR_FLOOD')
+    fail('a', 'ERR_FLOOD', '/dns4/x/tcp/1')
+    expect([here, undefined, '/dns4/x/tcp/1'].map(addr => reputation.burstFor(addr))).toEqual(Array(3).fill(messageBurst))
+    fail('a', 'ERR_FLOOD', here)
+    fail('b', 'ERR_FLOOD', here)
+    expect(reputation.burstFor('/ip4/192.168.1.1/tcp/9')).toBe(messageBurst / 4)
+    expect(reputation.burstFor('/ip4/192.168.1.2/tcp/1')).toBe(messageBurst)
+    for (let key = 0; key < 100; key++) fail(`key-${key}`, 'ERR_FLOOD', here)
+    expect(reputation.burstFor(here)).toBe(messageBurstLeast)
+    wait(20 * OFFENCE_HALF_LIFE_MS)
+    expect(reputation.burstFor(here)).toBeGreaterThan(0.99 * messageBurst)
   })
 
   it('remembers so many, and forgets who has been quiet longest', () => {
