@@ -94,7 +94,8 @@ function parseRoot (text: string, fail: Fail): CID {
   if (text === '' || text.length > 128) throw fail('it does not begin with a root (a CID)')
   let cid: CID
   try {
-    cid = CID.parse(text).toV1()
+    // Base32 in capitals (multibase B) says the same.
+    cid = CID.parse(/^B[A-Z2-7]+$/.test(text) ? text.toLowerCase() : text).toV1()
   } catch (err) {
     // multiformats throws plain errors of many kinds; all mean: no CID
     throw fail(`"${shownText(text, 20)}" is no CID`, err)

@@ -40,7 +40,7 @@ describe('parseLink', () => {
 
   it('reads a bare CID of either version and ipfs addresses', () => {
     const v0 = v0Of(root)
-    for (const text of [String(root), String(v0), `ipfs://${root}`, `ipfs://${root}/`, ` modelswarm:${root}\n`, `modelswarm:${v0}`]) {
+    for (const text of [String(root), String(root).toUpperCase(), String(v0), `ipfs://${root}`, `ipfs://${root}/`, ` modelswarm:${root}\n`, `modelswarm:${v0}`]) {
       expect(plain(parseLink(text)), text).toEqual({ root: String(root), peers: [] })
     }
   })
