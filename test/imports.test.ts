@@ -25,7 +25,7 @@ const COMPOSITION = ['node.ts', 'node/', 'collection.ts']
 const MAY_NAME_LIBP2P = ['wire/channel.ts', 'swarm/peer-record.ts', ...COMPOSITION]
 const MAY_IMPORT_NODE_FS = ['files/', 'store/', 'cli/']
 const MAY_IMPORT_NODE = [...MAY_IMPORT_NODE_FS, ...COMPOSITION]
-const CLI_PACKAGES = ['commander', 'cli-progress']
+const CLI_PACKAGES = ['commander', 'cli-progress', 'string-width']
 
 interface Import {
   /** File that imports, relative to src. */

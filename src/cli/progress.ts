@@ -1,4 +1,5 @@
 import { MultiBar } from 'cli-progress'
+import { cutToColumns } from './printable.ts'
 import type { Output } from './output.ts'
 import type { SingleBar } from 'cli-progress'
 
@@ -70,7 +71,8 @@ export class Live {
 
   #showBar (screen: NodeJS.WritableStream, key: string, draw: DrawLine): void {
     const columns = 'columns' in screen && typeof screen.columns === 'number' ? screen.columns : DEFAULT_COLUMNS
-    const text = draw(columns)
+    // The screen is redrawn by lines: none may take two.
+    const text = cutToColumns(draw(columns), columns)
     const bar = this.#bars.get(key)
     if (bar !== undefined) {
       bar.update({ text })

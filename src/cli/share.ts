@@ -1,4 +1,5 @@
 import { basename, resolve } from 'node:path'
+import { isModelswarmError } from '../index.ts'
 import { isInterruption } from './failure.ts'
 import { hashLine } from './lines.ts'
 import { withCollection } from './models.ts'
@@ -32,9 +33,7 @@ async function share (paths: readonly string[], options: NetworkOptions, parts: 
     node = await parts.createNode(nodeOptions(options, { onNote, signal: parts.signal }))
     const models = await publishAll(node, paths, { live, output, signal: parts.signal })
     output.line(`\nserving ${models.length === 1 ? 'it' : formatCount(models.length, 'model')}, Ctrl-C stops`)
-    if (!output.json && !output.quiet) {
-      sayOthers(output, models, await withCollection(parts, options, async collection => await collection.list()))
-    }
+    if (!output.json && !output.quiet) await sayOthers(output, models, { options, parts, onNote })
     if (isOnlyLoopback(node.addrs)) output.line('only this machine can reach it: it listens on loopback alone')
     await serveUntil(parts.signal, { node, models, live })
   } catch (err) {
@@ -48,9 +47,23 @@ async function share (paths: readonly string[], options: NetworkOptions, parts: 
 }
 
 /** A node serves all that its state folder has, not only what it was given now. */
-function sayOthers (output: Output, models: readonly ServedModel[], all: readonly ModelSummary[]): void {
+async function sayOthers (
+  output: Output, models: readonly ServedModel[],
+  { options, parts, onNote }: { options: NetworkOptions, parts: CliParts, onNote: (message: string) => void }
+): Promise<void> {
+  let all: ModelSummary[]
+  try {
+    all = await withCollection(parts, options, async collection => await collection.list())
+  } catch (err) {
+    // What is shared is served all the same.
+    if (!isModelswarmError(err)) throw err
+    return onNote(`what else this state folder has is not known: ${err.message}`)
+  }
   const now = new Set(models.map(model => model.root))
-  const others = new Set(all.filter(({ root, heldBytes }) => heldBytes > 0 && !now.has(root)).map(({ root }) => root))
+  const served = all.filter(({ root, heldBytes, isUnfinished = false }) => {
+    return heldBytes > 0 && !isUnfinished && !now.has(root)
+  })
+  const others = new Set(served.map(({ root }) => root))
   if (others.size === 0) return
   output.line(`also serving ${formatCount(others.size, 'more model')} that this state folder has: ` +
     '"modelswarm ls" lists them, "modelswarm rm ROOT" ends it')

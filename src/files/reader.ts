@@ -101,10 +101,25 @@ function isExpected (found: FileIdentity, expected: ExpectedFile): boolean {
  * @throws ModelswarmError ERR_FILE_CHANGED when it is no file; what Node throws
  */
 export async function openToRead (path: string): Promise<FileHandle> {
-  const handle = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))
-  if ((await handle.stat()).isFile()) return handle
-  await handle.close()
-  throw changed(path, 'it is no file any more')
+  const handle = await openAtOnce(path)
+  let isFile = false
+  try {
+    isFile = (await handle.stat()).isFile()
+  } finally {
+    if (!isFile) await handle.close()
+  }
+  if (!isFile) throw changed(path, 'it is no file any more')
+  return handle
+}
+
+async function openAtOnce (path: string): Promise<FileHandle> {
+  try {
+    return await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))
+  } catch (err) {
+    // A lease (fcntl(2), F_SETLEASE; a file server's) is given back within seconds, and only files have one.
+    if (systemCode(err) !== 'EAGAIN') throw err
+    return await open(path, 'r')
+  }
 }
 
 /** Exactly `length` bytes: into `bytes`, or a fresh buffer that nothing else refers to: sending it gives it back. */

@@ -2,7 +2,7 @@ import { hostOf } from '../swarm/ip-address.ts'
 import { WIRE_LIMITS } from '../wire/limits.ts'
 import type { MultiaddrConnection } from '@libp2p/interface'
 
-/** Connections from outside that have not shown who they are, by address: none may take all the room there is. */
+/** Connections from outside that have not shown who they are, by address: one may not take all the room. */
 export class Handshakes {
   readonly #pending = new Map<string, Set<MultiaddrConnection>>()
 

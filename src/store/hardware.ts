@@ -54,7 +54,8 @@ function linuxMacs (sys: string): Mac[] {
   return namesIn(folder).filter(name => existsSync(join(folder, name, 'device'))).flatMap(name => {
     // A wireless card's own address, whichever it goes by: many systems make one up while they look for networks.
     const own = toMac(readIfThere(join(folder, name, 'phy80211/macaddress')))
-    if (own !== undefined) return [{ address: own, isMadeUp: false }]
+    // Without one in its memory its driver makes one up at each start.
+    if (own !== undefined && !isLocallyAdministered(own)) return [{ address: own, isMadeUp: false }]
     const address = toMac(readIfThere(join(folder, name, 'address')))
     if (address === undefined) return []
     // 0: burnt in, or given by the hypervisor. What was set is often the burnt-in one put back, which is then global.

@@ -29,9 +29,10 @@ export class Announcer {
     this.#blocks = []
   }
 
-  #soon (): void {
+  /** `isRest`: of what did not go into one Have, which costs its reader as much as hundreds of others. */
+  #soon (isRest = false): void {
     if (this.#cancel !== undefined) return
-    const told = [...this.#sessions()].length
+    const told = isRest ? Infinity : [...this.#sessions()].length
     const apartMs = Math.min(HAVE_BATCH_MOST_MS, Math.max(HAVE_BATCH_LEAST_MS, told * HAVE_BATCH_MS_PER_PEER))
     // What is stored in the same moment goes along.
     const waitMs = Math.max(HAVE_BATCH_FIRST_MS, this.#toldAt + apartMs - this.#clock.now())
@@ -40,7 +41,7 @@ export class Announcer {
       this.#toldAt = this.#clock.now()
       const indexes = this.#blocks.splice(0, HAVE_BLOCKS)
       for (const session of this.#sessions()) session.announce(indexes)
-      if (this.#blocks.length > 0) this.#soon()
+      if (this.#blocks.length > 0) this.#soon(true)
     })
   }
 }

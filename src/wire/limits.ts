@@ -84,7 +84,7 @@ export const WIRE_LIMITS = {
   /** Streams of all protocols on one connection: ours, and identify. */
   muxedStreams: 4096,
   /** Connections from outside in their handshake: a flash crowd comes at once. */
-  pendingConnections: 256,
-  /** Those of one address (IPv4, or a /64): who stays in the handshake keeps nobody else out. */
+  pendingConnections: 1024,
+  /** Those of one address (IPv4, or a /64): who stays in the handshake must have eight to keep others out. */
   pendingConnectionsPerAddress: 128
 } as const

@@ -1,6 +1,7 @@
 import { PassThrough } from 'node:stream'
 import { describe, expect, it } from 'vitest'
 import { Output, formatTable } from '../../src/cli/output.ts'
+import { cutToColumns } from '../../src/cli/printable.ts'
 import { Live } from '../../src/cli/progress.ts'
 
 function collector (): { text: () => string, write: (text: string) => void } {
@@ -33,6 +34,21 @@ describe('what goes on', () => {
     expect(drawn).toContain('80 wide')
     expect(drawn).toContain('note: heard something\n')
     expect(stdout.text()).toBe('')
+  })
+
+  it('takes one line of the terminal, also of characters that are two columns wide', () => {
+    const name = '通义千问模型'.repeat(20)
+    expect(cutToColumns(name, 80)).toBe(name.slice(0, 39))
+    expect(cutToColumns('abc', 4)).toBe('abc')
+    expect(cutToColumns('abcd', 4)).toBe('abc')
+    const screen = Object.assign(new PassThrough(), { isTTY: true, columns: 80 })
+    const live = new Live({ output: new Output(collector(), {}), screen })
+    live.show('key', () => name)
+    live.clear()
+    let drawn = ''
+    for (let chunk: unknown = screen.read(); chunk !== null; chunk = screen.read()) drawn += String(chunk)
+    expect(drawn).toContain(name.slice(0, 39))
+    expect(drawn).not.toContain(name.slice(0, 40))
   })
 
   it('is nothing with --json and with --quiet', () => {

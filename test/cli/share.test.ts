@@ -91,11 +91,22 @@ describe('modelswarm share for people', () => {
   it('says that it serves what the state folder has from before, once a root and not what is gone', async () => {
     const controller = new AbortController()
     const had = (root: string, heldBytes = 1): ModelSummary => ({ root, name: 'm', path: '/m', bytes: 2, heldBytes, origin: 'pulled' })
-    const collection = fakeCollection({ list: async () => [had(ROOT), had('x'), had('x'), had('y'), had('gone', 0)] })
+    const unfinished = { ...had('z'), isUnfinished: true }
+    const collection = fakeCollection({ list: async () => [had(ROOT), had('x'), had('x'), had('y'), had('gone', 0), unfinished] })
     const running = runCli(['share', 'a'], { controller, collection })
     setTimeout(() => { controller.abort() }, 0)
     expect((await running).stdout).toContain('also serving 2 more models that this state folder has')
     expect(collection.closes).toBe(1)
+  })
+
+  it('serves on when what the state folder has besides cannot be listed', async () => {
+    const controller = new AbortController()
+    const collection = fakeCollection({ list: async () => { throw new ModelswarmError('ERR_DISK', 'Cannot look at /gone: EIO') } })
+    const running = runCli(['share', 'a'], { controller, collection })
+    setTimeout(() => { controller.abort() }, 0)
+    const { code, stdout } = await running
+    expect(code).toBe(0)
+    expect(stdout).toContain('what else this state folder has is not known: Cannot look at /gone: EIO')
   })
 
   it('shows nothing but the link with --quiet', async () => {

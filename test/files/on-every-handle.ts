@@ -9,7 +9,7 @@ import type { FileHandle } from 'node:fs/promises'
  * wait, and what it throws is what the call throws. Undone when the test is over, or by the function returned.
  */
 export async function onEveryHandle (
-  call: 'read' | 'write' | 'datasync', isIt: (path: string) => boolean, act: (before: number) => void | Promise<void>
+  call: 'read' | 'write' | 'datasync' | 'stat', isIt: (path: string) => boolean, act: (before: number) => void | Promise<void>
 ): Promise<() => void> {
   const some = await open(process.execPath, 'r')
   const prototype: object = Object.getPrototypeOf(some)

@@ -1,9 +1,11 @@
-import { execFileSync } from 'node:child_process'
-import { readdir, rename, rm, truncate, writeFile } from 'node:fs/promises'
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readdir, readlink, rename, rm, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { identityOf } from '../../src/files/file-identity.ts'
-import { FileReaders } from '../../src/files/reader.ts'
+import { FileReaders, openToRead } from '../../src/files/reader.ts'
+import { ioError, onEveryHandle } from './on-every-handle.ts'
 import { tempFolder } from './temp-folder.ts'
 
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString()
@@ -55,6 +57,38 @@ describe('FileReaders', () => {
     const { inode } = await identityOf(path)
     await expect(readers.read(path, 0, 6, { inode })).rejects.toMatchObject({ code: 'ERR_FILE_CHANGED' })
     await readers.close()
+  })
+
+  it('leaves no file open whose state cannot be asked for', async () => {
+    const path = join(await tempFolder(), 'f')
+    await writeFile(path, 'abcdef')
+    const undo = await onEveryHandle('stat', opened => opened === path, () => { throw ioError() })
+    for (let i = 0; i < 3; i++) await expect(openToRead(path)).rejects.toMatchObject({ code: 'EIO' })
+    undo()
+    const open = (await readdir('/proc/self/fd')).map(async fd => await readlink(`/proc/self/fd/${fd}`).catch(() => ''))
+    expect(await Promise.all(open)).not.toContain(path)
+  })
+
+  it('waits for who has a lease on a file', async ({ skip }) => {
+    const path = join(await tempFolder(), 'f')
+    await writeFile(path, 'abcdef')
+    const holder = spawn('python3', ['-c', `
+import fcntl, os, signal, sys
+fd = os.open(sys.argv[1], os.O_RDWR)
+def give_back(*_):
+    fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    sys.exit(0)
+signal.signal(signal.SIGIO, give_back)
+fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+print('held', flush=True)
+while True: signal.pause()
+`, path], { stdio: ['ignore', 'pipe', 'ignore'] })
+    onTestFinished(() => { holder.kill() })
+    const first = await Promise.race([once(holder.stdout, 'data'), once(holder, 'close').then(() => undefined, () => undefined)])
+    if (first === undefined) skip('there is no python3 here, or no leases on this file system')
+    const handle = await openToRead(path)
+    expect(String(await handle.readFile())).toBe('abcdef')
+    await handle.close()
   })
 
   it('reads the new file when the one it had open was replaced', async () => {

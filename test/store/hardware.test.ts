@@ -71,6 +71,12 @@ describe('hardwareSeen on Linux', () => {
     }
   })
 
+  it('does not take a wireless card whose driver made an address up for hardware', async () => {
+    for (const assigned of ['random', 'set'] as const) {
+      expect(hardwareSeen(await linux({ wlan0: { address: MADE_UP, assigned, own: MADE_UP } }))).toEqual([])
+    }
+  })
+
   it('passes over what is no address: a folder in its place, all bits set', async () => {
     const place = await linux({ eth0: { address: CARD }, eth1: { address: 'ff:ff:ff:ff:ff:ff' } })
     await mkdir(join(place.sys, 'class/net/eth2/device'), { recursive: true })
