@@ -59,6 +59,9 @@ export const REMEMBERED_HARDWARE = 16
 /** Blocks, and tree nodes, that publishing hands to the database at once: they bound its memory. */
 export const INDEX_BATCH_BLOCKS = 4096
 export const INDEX_BATCH_NODES = 64
+/** Files up to so large are indexed so many at once: each takes three commits, and a commit a sync of the disk. */
+export const SMALL_FILE_BYTES = 64 * 1024
+export const SMALL_FILES_AT_ONCE = 64
 /** Blocks indexed before the disk is waited for: fewer waits touch fewer pages (16,384: three times as slow). */
 export const INDEX_AHEAD_BLOCKS = 65_536
 /** Tree nodes in one transaction: 1,024 nodes of 50 KiB are a model of 70 GB at once. */

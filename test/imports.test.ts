@@ -15,7 +15,7 @@ const LAYERS: ReadonlyArray<readonly string[]> = [
   ['source/'],
   ['schedule/'],
   ['swarm/'],
-  ['publish.ts', 'pull.ts', 'pull/', 'serve.ts', 'inspect.ts', 'inspect/'],
+  ['publish.ts', 'publish/', 'pull.ts', 'pull/', 'serve.ts', 'inspect.ts', 'inspect/'],
   ['node.ts', 'node/', 'collection.ts'],
   ['index.ts'],
   ['cli/']

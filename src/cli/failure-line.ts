@@ -5,6 +5,14 @@ export const EXIT_MISUSE = 2
 /** 128 + SIGINT, as shells report it. */
 export const EXIT_KILLED = 130
 
+/** What a command writes cannot be written: a full disk under a log, not a reader that went away. */
+export class OutputError extends Error {
+  constructor (err: Error) {
+    super(`Cannot write to standard output: ${err.message}; make room there, and run the same command again`, { cause: err })
+    this.name = 'OutputError'
+  }
+}
+
 /** The one line on standard error that a failure of any kind becomes. No line break, no stack. */
 export function failureLine (err: unknown): string {
   return `modelswarm: ${messageOf(err).replace(/\s*[\r\n]+\s*/g, ' ').trim()}\n`

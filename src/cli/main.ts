@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { createRequire } from 'node:module'
-import { EXIT_FAILED, failureLine } from './failure-line.ts'
+import { EXIT_FAILED, failureLine, OutputError } from './failure-line.ts'
 import { optimiseLater } from './optimise-later.ts'
 import { flushed, stopOnClosedPipe, stopOnSignals } from './signals.ts'
 
@@ -19,7 +19,7 @@ process.on('uncaughtException', err => {
 
 // Loading takes a tenth of a second: only now, so that a signal meanwhile is a clean end already.
 const [{ createNode, openCollection, parseLink }, { run }] = await Promise.all([import('../index.ts'), import('./program.ts')])
-const exitCode = await run(process.argv.slice(2), {
+let exitCode = await run(process.argv.slice(2), {
   createNode,
   openCollection,
   parseLink,
@@ -30,7 +30,13 @@ const exitCode = await run(process.argv.slice(2), {
   signal: controller.signal,
   version: packageVersion()
 })
-await Promise.all([flushed(process.stdout), flushed(process.stderr)])
+await flushed(process.stdout)
+const { reason } = controller.signal
+if (exitCode === 0 && reason instanceof OutputError) {
+  process.stderr.write(failureLine(reason))
+  exitCode = EXIT_FAILED
+}
+await flushed(process.stderr)
 // Not when the last handle is closed: a timer of libp2p's address manager would keep a finished command for a second.
 process.exit(exitCode)
 

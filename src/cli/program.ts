@@ -1,6 +1,6 @@
 import { Command, CommanderError } from 'commander'
 import { CliError, exitCodeOf, isInterruption } from './failure.ts'
-import { EXIT_MISUSE, failureLine } from './failure-line.ts'
+import { EXIT_MISUSE, failureLine, OutputError } from './failure-line.ts'
 import { addInspect } from './inspect.ts'
 import { addLs } from './ls.ts'
 import { addPull } from './pull.ts'
@@ -66,6 +66,7 @@ function misuse (err: CommanderError, help: string): CliError {
 /** A failure as it is shown: commander's own ones become misuse, an end by signal says so. */
 function answerable (err: unknown, signal: AbortSignal): unknown {
   if (err instanceof CommanderError) return misuse(err, 'modelswarm --help')
+  if (signal.reason instanceof OutputError) return signal.reason
   if (err instanceof CliError || !isInterruption(err, signal)) return err
   return new CliError('interrupted')
 }

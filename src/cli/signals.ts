@@ -1,4 +1,4 @@
-import { EXIT_KILLED } from './failure-line.ts'
+import { EXIT_KILLED, OutputError } from './failure-line.ts'
 
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const
 
@@ -36,8 +36,15 @@ export async function flushed (stream: Pick<NodeJS.WritableStream, 'write'>): Pr
   })
 }
 
-/** A reader that went away (`modelswarm ls | head -1`) ends the command like a signal, without a word. */
+/** EPIPE, or EIO from a terminal that was closed: there is nobody left to tell. */
+const READER_GONE = new Set(['EPIPE', 'EIO', 'ECONNRESET', 'ERR_STREAM_DESTROYED'])
+
+/**
+ * A reader that went away (`modelswarm ls | head -1`) ends the command like a signal, without a word; whatever else
+ * keeps it from writing is the reason of the abort, an OutputError.
+ */
 export function stopOnClosedPipe (stream: Pick<NodeJS.WritableStream, 'on'>, controller: AbortController): void {
-  // EPIPE, or EIO from a terminal that was closed: whichever, there is nobody left to tell
-  stream.on('error', () => { controller.abort() })
+  stream.on('error', (err: NodeJS.ErrnoException) => {
+    controller.abort(READER_GONE.has(err.code ?? '') ? undefined : new OutputError(err))
+  })
 }

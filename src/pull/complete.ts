@@ -1,6 +1,7 @@
 import { nameOf } from '../files/paths.ts'
+import { INDEX_BATCH_BLOCKS, SMALL_FILES_AT_ONCE } from '../machine-defaults.ts'
 import { recordAccess } from '../serve.ts'
-import type { Target } from '../files/open-target.ts'
+import type { FinishedFile, Target } from '../files/open-target.ts'
 import type { Link } from '../model/link.ts'
 import type { Manifest } from '../model/manifest.ts'
 import type { ServeParts } from '../serve.ts'
@@ -16,9 +17,13 @@ export async function complete (target: Target, manifest: Manifest, { parts, lin
   parts: CompleteParts, link: Link, root: string
 }): Promise<ModelRecord> {
   const finished = await target.finish()
-  for (const { file, absolute, identity } of finished) {
-    const { digests, sizes } = manifest.blocksOf(file)
-    await parts.store.places.replaceFile({ path: absolute, identity, leaf: file.leaf }, digests, sizes)
+  for (const some of groupsOf(finished)) {
+    // Together they share commits, and the disk's syncs; all of them end before a failure is told.
+    const outcomes = await Promise.allSettled(some.map(async ({ file, absolute, identity }) => {
+      const { digests, sizes } = manifest.blocksOf(file)
+      await parts.store.places.replaceFile({ path: absolute, identity, leaf: file.leaf }, digests, sizes)
+    }))
+    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
   }
   const model: ModelRecord = {
     root,
@@ -36,4 +41,20 @@ export async function complete (target: Target, manifest: Manifest, { parts, lin
   // From now on the model is served from its files, not through the target, which is about to close.
   parts.swarm.serveFrom(recordAccess(manifest, [model], parts))
   return model
+}
+
+/** Files that have few blocks between them, by turns; what has more alone. */
+function * groupsOf (files: readonly FinishedFile[]): Generator<FinishedFile[]> {
+  let some: FinishedFile[] = []
+  let blocks = 0
+  for (const one of files) {
+    if (some.length === SMALL_FILES_AT_ONCE || (some.length > 0 && blocks + one.file.slotCount > INDEX_BATCH_BLOCKS)) {
+      yield some
+      some = []
+      blocks = 0
+    }
+    some.push(one)
+    blocks += one.file.slotCount
+  }
+  if (some.length > 0) yield some
 }

@@ -36,8 +36,9 @@ interface Copying extends CopyParts {
 export type CopyTarget = Pick<Target, 'dir' | 'wanted' | 'held' | 'write' | 'fileBytes'>
 
 /**
- * Blocks that lie on this machine are copied, never fetched: from any indexed file, and from what other pulls hold that
- * have not ended. A disk that fails there is told in a note; a file that is gone or has other bytes is no matter.
+ * Blocks that lie on this machine when a pull begins are copied, not fetched: from any indexed file, and from what
+ * other pulls that have not ended had recorded by then. What those get later comes from them as peers. A disk that
+ * fails there is told in a note; a file that is gone or has other bytes is no matter.
  */
 export async function copyLocal (target: CopyTarget, manifest: Manifest, parts: CopyParts): Promise<void> {
   const copying = { ...parts, target, manifest, onFailed: noteOnce(parts.note) }

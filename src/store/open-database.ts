@@ -1,5 +1,5 @@
 import { readFile, stat, writeFile, open as openFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { ModelswarmError } from '../errors.ts'
 import { onDisk, unlessAbsent } from '../files/disk-error.ts'
 import { checkSpace } from '../files/disk-space.ts'
@@ -30,6 +30,7 @@ export async function openDatabase (dir: string): Promise<StateDatabase> {
   await checkVersion(dir)
   const path = join(dir, 'db')
   await makeFolders(path, { mode: 0o700 })
+  for (const name of ['data.mdb', 'lock.mdb']) await checkIsFile(dir, join(path, name))
   await checkDatabaseFile(join(path, 'data.mdb'))
   await checkWritable(path)
   await checkLockSpace(path)
@@ -53,8 +54,18 @@ export async function openDatabase (dir: string): Promise<StateDatabase> {
   }
 }
 
+/** Opening a named pipe would wait for its other end. */
+async function checkIsFile (dir: string, path: string): Promise<void> {
+  const found = await onDisk('look at', path, async () => await unlessAbsent(async () => await stat(path)))
+  if (found?.isFile() === false) {
+    throw new ModelswarmError('ERR_STATE_DAMAGED',
+      `Cannot read the state in ${dir}: ${basename(path)} in it is no file; move the folder away`, { path: dir })
+  }
+}
+
 async function checkVersion (dir: string): Promise<void> {
   const path = join(dir, 'version')
+  await checkIsFile(dir, path)
   const text = await onDisk('read', path, async () => await unlessAbsent(async () => await readFile(path, 'utf8')))
   if (text === undefined) {
     await onDisk('write', path, async () => { await writeFile(path, `${STATE_VERSION}\n`, { mode: 0o600 }) })

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events'
 import { PassThrough } from 'node:stream'
 import { describe, expect, it } from 'vitest'
+import { OutputError } from '../../src/cli/failure-line.ts'
 import { flushed, stopOnClosedPipe, stopOnSignals } from '../../src/cli/signals.ts'
 
 class FakeProcess extends EventEmitter {
@@ -43,5 +44,14 @@ describe('signals', () => {
     stopOnClosedPipe(stream, controller)
     stream.emit('error', Object.assign(new Error('write EPIPE'), { code: 'EPIPE' }))
     expect(controller.signal.aborted).toBe(true)
+    expect(controller.signal.reason).not.toBeInstanceOf(OutputError)
+  })
+
+  it('a full disk under what is written aborts with that as the reason', () => {
+    const stream = new PassThrough()
+    const controller = new AbortController()
+    stopOnClosedPipe(stream, controller)
+    stream.emit('error', Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' }))
+    expect(controller.signal.reason).toBeInstanceOf(OutputError)
   })
 })

@@ -1,5 +1,6 @@
 // The built command line in a process of its own: what only a process can show.
 import { spawn } from 'node:child_process'
+import { closeSync, existsSync, openSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
@@ -33,6 +34,18 @@ describe('the built command line', () => {
     const { code, stdout, stderr } = await modelswarm('--help')
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     for (const command of ['share', 'pull', 'inspect', 'verify', 'ls', 'rm']) expect(stdout).toMatch(new RegExp(`^  ${command} `, 'm'))
+  })
+
+  it.skipIf(!existsSync('/dev/full'))('says that its output cannot be written, on Linux', async () => {
+    const full = openSync('/dev/full', 'w')
+    const state = await tempFolder()
+    const child = spawn(process.execPath, [`${project}dist/src/cli/main.js`, 'ls', '--state', state], { stdio: ['ignore', full, 'pipe'] })
+    closeSync(full)
+    let stderr = ''
+    child.stderr?.on('data', (data: Buffer) => { stderr += data.toString() })
+    const code = await new Promise<number | null>(resolve => { child.once('close', resolve) })
+    expect(code).toBe(1)
+    expect(stderr).toMatch(/^modelswarm: Cannot write to standard output: ENOSPC[^\n]*\n$/)
   })
 
   it.each([[[]], [['frobnicate']], [['pull', 'x']], [['pull', '--json']]])('%j exits 2 with one line', async args => {

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmod, mkdir, readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -32,6 +32,13 @@ describe('openStore', () => {
     expect(b.places.find(new Uint8Array(32))).toHaveLength(2)
     await expect(a.places.addFile({ path: '/m/c', identity })).rejects.toMatchObject({ code: 'ERR_STOPPED' })
     await b.close()
+  })
+
+  it.each(['version', 'db/data.mdb', 'db/lock.mdb'])('does not wait for the other end of a named pipe in the place of %s', async name => {
+    const dir = await tempFolder()
+    await mkdir(join(dir, 'db'))
+    execFileSync('mkfifo', [join(dir, name)])
+    await expect(openStore(dir)).rejects.toMatchObject({ code: 'ERR_STATE_DAMAGED', message: expect.stringContaining('is no file') })
   })
 
   it('leaves the folder of a newer version untouched', async () => {

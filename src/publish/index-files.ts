@@ -1,0 +1,145 @@
+import { pipe } from 'it-pipe'
+import { cut } from '../cut/cut.ts'
+import { cutLengths, planCuts } from '../cut/plan.ts'
+import { spanLengths } from '../cut/spans.ts'
+import { READ_BYTES } from '../defaults.ts'
+import { identityOf } from '../files/file-identity.ts'
+import { readSpans } from '../files/read-spans.ts'
+import { readTensorTable } from '../formats/tensor-table.ts'
+import { HASHED_SPANS, INDEX_BATCH_BLOCKS, SMALL_FILE_BYTES, SMALL_FILES_AT_ONCE } from '../machine-defaults.ts'
+import { DIGEST_BYTES } from '../model/block-id.ts'
+import type { FileIdentity } from '../files/file-identity.ts'
+import type { ReadBuffers } from '../files/read-buffers.ts'
+import type { FileReaders } from '../files/reader.ts'
+import type { WalkedEntry } from '../files/walk.ts'
+import type { HashMany } from '../model/block-id.ts'
+import type { Leaf } from '../model/tree.ts'
+import type { Store } from '../store/open-store.ts'
+
+export interface IndexParts {
+  store: Store
+  readers: FileReaders
+  hashMany: HashMany
+  buffers: ReadBuffers
+  signal?: AbortSignal | undefined
+}
+
+type WalkedFile = Extract<WalkedEntry, { kind: 'file' }>
+type EmptyFolder = Exclude<WalkedEntry, WalkedFile>
+
+/** A file and its blocks in order, which are put into the index as they are taken. */
+interface IndexedFile extends WalkedFile {
+  readonly identity: FileIdentity
+  readonly leaves: AsyncIterable<Leaf> | Iterable<Leaf>
+}
+
+/**
+ * Reads, cuts, hashes and indexes files, in their order. Small ones that follow each other are read together: the
+ * commits that each takes, and the disk's syncs, are then shared.
+ *
+ * @throws ModelswarmError ERR_FILE_CHANGED, ERR_PATH_PERMISSION, ERR_NO_SPACE, ERR_DISK; the signal's reason
+ */
+export async function * indexFiles (
+  entries: readonly WalkedEntry[], parts: IndexParts
+): AsyncGenerator<IndexedFile | EmptyFolder> {
+  for (let at = 0; at < entries.length;) {
+    const small = entries.slice(at, at + SMALL_FILES_AT_ONCE)
+    const end = small.findIndex(entry => entry.kind === 'file' && entry.sizeBytes > SMALL_FILE_BYTES)
+    if (end === 0) {
+      for (const entry of entries.slice(at, ++at)) yield await indexOne(entry, parts)
+      continue
+    }
+    if (end !== -1) small.length = end
+    at += small.length
+    // All of them end before anything is thrown: nothing is written after a publish that failed.
+    const outcomes = await Promise.allSettled(small.map(async entry => {
+      const indexed = await indexOne(entry, parts)
+      if (indexed.kind === 'emptyFolder') return indexed
+      const leaves: Leaf[] = []
+      for await (const leaf of indexed.leaves) leaves.push(leaf)
+      return { ...indexed, leaves }
+    }))
+    for (const outcome of outcomes) {
+      if (outcome.status === 'rejected') throw outcome.reason
+      yield outcome.value
+    }
+  }
+}
+
+async function indexOne (entry: WalkedEntry, parts: IndexParts): Promise<IndexedFile | EmptyFolder> {
+  if (entry.kind === 'emptyFolder') return entry
+  const identity = await identityOf(entry.absolute)
+  return { ...entry, identity, leaves: await leavesOf(entry, identity, parts) }
+}
+
+/** The blocks of a file, from the index where it is unchanged, else read, cut and hashed, and put into the index. */
+async function leavesOf (
+  { path, absolute }: WalkedFile, identity: FileIdentity, parts: IndexParts
+): Promise<AsyncIterable<Leaf> | Iterable<Leaf>> {
+  const { store, readers, buffers, signal } = parts
+  const known = store.places.indexedFile(absolute, identity)
+  if (known !== undefined) return store.places.blocksOf(known.fileId)
+  const fileBytes = identity.sizeBytes
+  const table = await readTensorTable(path, async (offset, length) => {
+    return await readers.read(absolute, offset, Math.min(length, fileBytes - offset), identity)
+  }, fileBytes)
+  const plan = planCuts(fileBytes, table)
+  const fileId = await store.places.addFile({ path: absolute, identity })
+  return pipe(
+    readSpans(absolute, { lengths: spanLengths(cutLengths(plan), READ_BYTES), buffers, expected: identity, signal }),
+    cut(cutLengths(plan)),
+    source => hashBlocks(source, parts.hashMany, buffers),
+    source => indexBlocks(source, store, fileId)
+  )
+}
+
+/** Hashes blocks, a span of the file at a time, off the main thread; gives digests in order, and buffers back. */
+async function * hashBlocks (
+  source: AsyncIterable<Uint8Array>, hashMany: HashMany, buffers: ReadBuffers
+): AsyncGenerator<Leaf> {
+  const underWay: Array<{ digests: Promise<Uint8Array>, sizes: number[] }> = []
+  let span: Uint8Array[] = []
+  const begin = (): void => {
+    const blocks = span
+    span = []
+    const buffer = blocks[0]?.buffer
+    const digests = hashMany(blocks).finally(() => {
+      if (buffer instanceof SharedArrayBuffer) buffers.giveBack(buffer)
+    })
+    digests.catch(() => { /* awaited in order below */ })
+    underWay.push({ digests, sizes: blocks.map(block => block.byteLength) })
+  }
+  async function * end (): AsyncGenerator<Leaf> {
+    const first = underWay.shift()
+    if (first === undefined) return
+    const digests = await first.digests
+    for (const [i, sizeBytes] of first.sizes.entries()) {
+      yield { digest: digests.subarray(i * DIGEST_BYTES, (i + 1) * DIGEST_BYTES), sizeBytes }
+    }
+  }
+  for await (const block of source) {
+    if (span.length > 0 && span[0]?.buffer !== block.buffer) begin()
+    span.push(block)
+    if (underWay.length > HASHED_SPANS) yield * end()
+  }
+  if (span.length > 0) begin()
+  while (underWay.length > 0) yield * end()
+}
+
+async function * indexBlocks (source: AsyncIterable<Leaf>, store: Store, fileId: number): AsyncGenerator<Leaf> {
+  let digests = new Uint8Array(INDEX_BATCH_BLOCKS * DIGEST_BYTES)
+  let sizes: number[] = []
+  const flush = async (): Promise<void> => {
+    await store.places.addBlocks(fileId, digests.subarray(0, sizes.length * DIGEST_BYTES), sizes)
+    digests = new Uint8Array(INDEX_BATCH_BLOCKS * DIGEST_BYTES)
+    sizes = []
+  }
+  for await (const leaf of source) {
+    digests.set(leaf.digest, sizes.length * DIGEST_BYTES)
+    sizes.push(leaf.sizeBytes)
+    if (sizes.length === INDEX_BATCH_BLOCKS) await flush()
+    yield leaf
+  }
+  await flush()
+  await store.places.completeFile(fileId)
+}
