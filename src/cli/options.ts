@@ -1,4 +1,4 @@
-import { homedir } from 'node:os'
+import { homedir, userInfo } from 'node:os'
 import { isAbsolute, join } from 'node:path'
 import { InvalidArgumentError, Option } from 'commander'
 import { GIVE_UP_SECONDS, LINGER_SECONDS } from '../index.ts'
@@ -22,7 +22,9 @@ export interface NetworkOptions extends CommonOptions {
 /** The state folder when none is given, by the XDG base directory specification 0.8: a relative value is ignored. */
 export function defaultStateFolder (env: CliParts['env'], home: string = homedir()): string {
   const base = env['XDG_STATE_HOME']
-  return join(base !== undefined && isAbsolute(base) ? base : join(home, '.local', 'state'), 'modelswarm')
+  if (base !== undefined && isAbsolute(base)) return join(base, 'modelswarm')
+  // An empty HOME is none: the state would lie in whatever folder a command is called in.
+  return join(isAbsolute(home) ? home : userInfo().homedir, '.local', 'state', 'modelswarm')
 }
 
 export function addCommonOptions (command: Command, env: CliParts['env']): Command {
