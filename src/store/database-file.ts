@@ -53,7 +53,6 @@ export async function checkDatabaseFile (path: string): Promise<void> {
 
 async function findFault (handle: FileHandle): Promise<string | undefined> {
   const stats = await handle.stat()
-  if (stats.isDirectory()) return 'a folder has the name of the database'
   // LMDB treats an empty file as a new database.
   if (stats.size === 0) return undefined
   const first = await readAt(handle, 0, META_BYTES)

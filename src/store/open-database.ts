@@ -1,5 +1,5 @@
 import { readFile, stat, writeFile, open as openFile } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
 import { ModelswarmError } from '../errors.ts'
 import { onDisk, unlessAbsent } from '../files/disk-error.ts'
 import { checkSpace } from '../files/disk-space.ts'
@@ -8,7 +8,7 @@ import { DATABASE_ROOM_BYTES } from '../machine-defaults.ts'
 import { checkDatabaseFile } from './database-file.ts'
 import { StateDatabase } from './database.ts'
 import { CommitRoom } from './room.ts'
-import { databaseError } from './state-error.ts'
+import { damaged, databaseError } from './state-error.ts'
 
 /** Format of everything below the state folder. A higher number is another program's: refused and left alone. */
 export const STATE_VERSION = 1
@@ -30,7 +30,9 @@ export async function openDatabase (dir: string): Promise<StateDatabase> {
   await checkVersion(dir)
   const path = join(dir, 'db')
   await makeFolders(path, { mode: 0o700 })
-  for (const name of ['data.mdb', 'lock.mdb']) await checkIsFile(dir, join(path, name))
+  for (const name of ['data.mdb', 'lock.mdb']) {
+    if (await isNoFile(join(path, name))) throw damaged(dir, `${name} in it is no file`)
+  }
   await checkDatabaseFile(join(path, 'data.mdb'))
   await checkWritable(path)
   await checkLockSpace(path)
@@ -54,18 +56,14 @@ export async function openDatabase (dir: string): Promise<StateDatabase> {
   }
 }
 
-/** Opening a named pipe would wait for its other end. */
-async function checkIsFile (dir: string, path: string): Promise<void> {
-  const found = await onDisk('look at', path, async () => await unlessAbsent(async () => await stat(path)))
-  if (found?.isFile() === false) {
-    throw new ModelswarmError('ERR_STATE_DAMAGED',
-      `Cannot read the state in ${dir}: ${basename(path)} in it is no file; move the folder away`, { path: dir })
-  }
+/** True for what stands in a file's place: opening a named pipe would wait for its other end. */
+async function isNoFile (path: string): Promise<boolean> {
+  return await onDisk('look at', path, async () => (await unlessAbsent(async () => await stat(path)))?.isFile() === false)
 }
 
 async function checkVersion (dir: string): Promise<void> {
   const path = join(dir, 'version')
-  await checkIsFile(dir, path)
+  if (await isNoFile(path)) throw versionDamaged(dir, 'is no file')
   const text = await onDisk('read', path, async () => await unlessAbsent(async () => await readFile(path, 'utf8')))
   if (text === undefined) {
     await onDisk('write', path, async () => { await writeFile(path, `${STATE_VERSION}\n`, { mode: 0o600 }) })
@@ -79,9 +77,12 @@ async function checkVersion (dir: string): Promise<void> {
       `Cannot use state folder ${dir}: it has version ${version}, this program knows ${STATE_VERSION}; update modelswarm or use another folder`,
       { path: dir, expected: STATE_VERSION, received: version })
   }
-  throw new ModelswarmError('ERR_STATE_DAMAGED',
-    `Cannot read the state in ${dir}: its version file says ${JSON.stringify(text.slice(0, 20))}; move the folder away`,
-    { path: dir })
+  throw versionDamaged(dir, `says ${JSON.stringify(text.slice(0, 20))}`)
+}
+
+function versionDamaged (dir: string, seen: string): ModelswarmError {
+  return new ModelswarmError('ERR_STATE_DAMAGED',
+    `Cannot read the state in ${dir}: its version file ${seen}; move the folder away`, { path: dir })
 }
 
 /**

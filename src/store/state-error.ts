@@ -39,7 +39,6 @@ export async function databaseError (thrown: unknown, dir: string): Promise<unkn
   const number = 'code' in err && typeof err.code === 'number' ? err.code : undefined
   if (number === undefined) return diskError(err, 'use the state in', dir)
   if (LMDB_DAMAGED.has(number)) return damaged(dir, err.message, err)
-  if (number === 21) return damaged(dir, 'a folder has the name of the database', err)
   const full = number === LMDB_MAP_FULL || (number === 5 && await freeSpace(dir) < FULL_DISK_BYTES)
   const code = full ? 'ENOSPC' : SYSTEM[number] ?? 'EIO'
   const attempted = code === 'ENOSPC' || code === 'EDQUOT' ? 'write the state in' : 'use the state in'
