@@ -42,17 +42,14 @@ interface IndexedFile extends WalkedFile {
 export async function * indexFiles (
   entries: readonly WalkedEntry[], parts: IndexParts
 ): AsyncGenerator<IndexedFile | EmptyFolder> {
-  for (let at = 0; at < entries.length;) {
-    const small = entries.slice(at, at + SMALL_FILES_AT_ONCE)
-    const end = small.findIndex(entry => entry.kind === 'file' && entry.sizeBytes > SMALL_FILE_BYTES)
-    if (end === 0) {
-      for (const entry of entries.slice(at, ++at)) yield await indexOne(entry, parts)
+  for (const group of groupsOf(entries)) {
+    const [first] = group
+    if (first !== undefined && !isSmall(first)) {
+      yield await indexOne(first, parts)
       continue
     }
-    if (end !== -1) small.length = end
-    at += small.length
     // All of them end before anything is thrown: nothing is written after a publish that failed.
-    const outcomes = await Promise.allSettled(small.map(async entry => {
+    const outcomes = await Promise.allSettled(group.map(async entry => {
       const indexed = await indexOne(entry, parts)
       if (indexed.kind === 'emptyFolder') return indexed
       const leaves: Leaf[] = []
@@ -64,6 +61,24 @@ export async function * indexFiles (
       yield outcome.value
     }
   }
+}
+
+function isSmall (entry: WalkedEntry): boolean {
+  return entry.kind === 'emptyFolder' || entry.sizeBytes <= SMALL_FILE_BYTES
+}
+
+/** Small ones that follow each other, so many at most; a large one alone. */
+function * groupsOf (entries: readonly WalkedEntry[]): Generator<WalkedEntry[]> {
+  let small: WalkedEntry[] = []
+  for (const entry of entries) {
+    if (small.length === SMALL_FILES_AT_ONCE || (small.length > 0 && !isSmall(entry))) {
+      yield small
+      small = []
+    }
+    if (isSmall(entry)) small.push(entry)
+    else yield [entry]
+  }
+  if (small.length > 0) yield small
 }
 
 async function indexOne (entry: WalkedEntry, parts: IndexParts): Promise<IndexedFile | EmptyFolder> {
