@@ -21,10 +21,10 @@ export function ipOf (addr: string): IpAddress | undefined {
 
 /**
  * Who is behind a multiaddr text, as far as an address tells: an IPv4 address, or an IPv6 /64 (one customer's);
- * undefined for a name, and behind a relay, whose address it is.
+ * undefined for a name or none, and behind a relay, whose address it is.
  */
-export function hostOf (addr: string): string | undefined {
-  if (addr.includes('/p2p-circuit')) return undefined
+export function hostOf (addr: string | undefined): string | undefined {
+  if (addr === undefined || addr.includes('/p2p-circuit')) return undefined
   const ip = ipOf(addr)
   if (ip === undefined) return undefined
   return ip.family === 4 ? ip.octets.join('.') : ip.groups.slice(0, 4).map(group => group.toString(16)).join(':')

@@ -62,7 +62,7 @@ export class Reputation {
     this.#charge(this.#peers, peerId, weight)
     const place = placeOf(addr)
     if (place !== undefined) this.#charge(this.#places, place, weight * ADDRESS_SHARE)
-    const host = addr === undefined ? undefined : hostOf(addr)
+    const host = hostOf(addr)
     if (err.code === 'ERR_FLOOD' && host !== undefined) this.#charge(this.#floods, host, 1)
     if (!wasRefused) this.#parts.onRefused?.(peerId, this.refusedForMs(peerId), err)
   }
@@ -90,7 +90,7 @@ export class Reputation {
    * but the least is still more than an honest peer needs while this node keeps up.
    */
   burstFor (addr: string | undefined): number {
-    const host = addr === undefined ? undefined : hostOf(addr)
+    const host = hostOf(addr)
     const floods = host === undefined ? 0 : this.#scoreOf(this.#floods, host)
     return Math.max(WIRE_LIMITS.messageBurstLeast, WIRE_LIMITS.messageBurst / 2 ** floods)
   }
