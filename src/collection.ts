@@ -7,7 +7,7 @@ import { FileReaders } from './files/reader.ts'
 import { describe } from './inspect/describe.ts'
 import { parseLink } from './model/link.ts'
 import { isBlock } from './model/verify.ts'
-import { hashWorkers } from './node/hash-workers.ts'
+import { HashWorkers } from './node/hash-workers.ts'
 import { checkAbortSignal, checkDir, checkFunction, checkKeys, checkPath, checkFlag } from './node/options.ts'
 import { clock, hash } from './node/ports.ts'
 import { unfinishedPulls } from './node/unfinished.ts'
@@ -46,7 +46,7 @@ interface Found {
 class StoreCollection implements Collection {
   readonly #store: Store
   readonly #readers = new FileReaders()
-  readonly #workers = hashWorkers()
+  readonly #workers = new HashWorkers()
 
   constructor (store: Store) {
     this.#store = store
@@ -130,7 +130,7 @@ class StoreCollection implements Collection {
       store: this.#store,
       readers: this.#readers,
       hash,
-      hashMany: this.#workers.hashMany,
+      hashSpan: this.#workers.hashSpan,
       clock,
       isListed: false,
       signal

@@ -23,12 +23,7 @@ export const HAMT_BITS = 8
 
 // --- publishing ---
 
-/** Bytes read and not yet hashed. */
-export const PUBLISH_BUDGET_BYTES = 16 * MIB
-/**
- * How much of a file is read at once while publishing: larger reads leave the second-level cache before they are
- * hashed.
- */
+/** Publishing reads so much of a file at once: more would leave the second-level cache before it is hashed. */
 export const READ_BYTES = MIB
 
 // --- pulling ---

@@ -1,7 +1,6 @@
 import { pipe } from 'it-pipe'
-import { PROGRESS_INTERVAL_MS, PUBLISH_BUDGET_BYTES, READ_BYTES } from './defaults.ts'
+import { PROGRESS_INTERVAL_MS } from './defaults.ts'
 import { absolutePath, nameOf } from './files/paths.ts'
-import { ReadBuffers } from './files/read-buffers.ts'
 import { walk } from './files/walk.ts'
 import { INDEX_BATCH_NODES } from './machine-defaults.ts'
 import { checkNames } from './model/safe-name.ts'
@@ -9,8 +8,9 @@ import { TreeBuilder } from './model/tree.ts'
 import { indexFiles } from './publish/index-files.ts'
 import type { PublishEvent } from './events.ts'
 import type { FileReaders } from './files/reader.ts'
+import type { HashSpan } from './files/hash-spans.ts'
 import type { WalkedEntry } from './files/walk.ts'
-import type { Hash, HashMany } from './model/block-id.ts'
+import type { Hash } from './model/block-id.ts'
 import type { Manifest } from './model/manifest.ts'
 import type { TreeNode } from './store/tree-nodes.ts'
 import type { ModelRecord, ModelRecordFile } from './store/models.ts'
@@ -25,9 +25,9 @@ import type { CID } from 'multiformats/cid'
 export interface PublishParts {
   store: Store
   readers: FileReaders
-  /** For tree nodes; blocks go through hashMany. */
+  /** For tree nodes; blocks go through hashSpan. */
   hash: Hash
-  hashMany: HashMany
+  hashSpan: HashSpan
   clock: Clock
   /** False to index and look only, without taking the model into the state folder's list. */
   isListed?: boolean
@@ -63,13 +63,12 @@ export async function publish (path: string, parts: PublishParts): Promise<Index
     emptyFolders: entries.filter(entry => entry.kind === 'emptyFolder').map(entry => entry.path)
   })
   const nodes = new NodeWriter(store)
-  const buffers = new ReadBuffers(PUBLISH_BUDGET_BYTES / READ_BYTES, READ_BYTES)
   const onNode = async (cid: CID, bytes: Uint8Array): Promise<void> => { await nodes.add({ cid, bytes }) }
   const builder = new TreeBuilder({ hash: parts.hash, onNode })
   const files: ModelRecordFile[] = []
   let done = 0
   let toldAt = -Infinity
-  for await (const entry of indexFiles(entries, { ...parts, buffers })) {
+  for await (const entry of indexFiles(entries, parts)) {
     if (entry.kind === 'emptyFolder') {
       await builder.addEmptyFolder(entry.path)
       continue

@@ -20,12 +20,6 @@ export const EMPTY_DIGEST = Uint8Array.from([
 /** Hashes bytes with sha2-256 off the main thread; node.ts injects it. Resolves to 32 bytes; keeps nothing. */
 export type Hash = (bytes: Uint8Array) => Promise<Uint8Array>
 
-/**
- * Hashes several blocks off the main thread: resolves to their digests one after another, 32 bytes each. Quickest for
- * blocks that lie one after another in shared memory.
- */
-export type HashMany = (blocks: readonly Uint8Array[]) => Promise<Uint8Array>
-
 /** The CID (v1, raw, sha2-256) that names the block with this 32-byte digest; `codec` where it is a tree node. */
 export function cidOfDigest (digest: Uint8Array, codec: number = RAW_CODEC): CID {
   return CID.createV1(codec, Digest.create(SHA2_256, digest))

@@ -3,7 +3,7 @@ import { FileReaders } from '../files/reader.ts'
 import { ConnectionGuard } from './connection-guard.ts'
 import { forgetPeers } from './forget-peers.ts'
 import { generateKey, peerIdOf, startLibp2p } from './libp2p.ts'
-import { hashWorkers } from './hash-workers.ts'
+import { HashWorkers } from './hash-workers.ts'
 import { Libp2pNetwork } from './network.ts'
 import { clock, hash } from './ports.ts'
 import { NodeSwarms } from './swarms.ts'
@@ -19,7 +19,7 @@ import { WIRE_LIMITS } from '../wire/limits.ts'
 import { CONTROL_PROTOCOL, DATA_PROTOCOL } from '../wire/protocol.ts'
 import type { Libp2pNetworkParts } from './network.ts'
 import type { ResolvedNodeOptions } from './options.ts'
-import type { HashMany } from '../model/block-id.ts'
+import type { HashSpan } from '../files/hash-spans.ts'
 import type { ServeParts } from '../serve.ts'
 import type { SwarmParts } from '../swarm/ports.ts'
 import type { ConnectionGater, Libp2p, PeerId, PeerInfo } from '@libp2p/interface'
@@ -28,7 +28,7 @@ import type { CID } from 'multiformats/cid'
 /** Everything a node is made of, opened and wired; the one place that constructs. */
 export interface NodeParts extends ServeParts, SwarmParts {
   readonly options: ResolvedNodeOptions
-  readonly hashMany: HashMany
+  readonly hashSpan: HashSpan
   readonly libp2p: Libp2p
   readonly discovery: Discovery
   readonly swarms: NodeSwarms
@@ -50,8 +50,8 @@ export async function openNodeParts (options: ResolvedNodeOptions): Promise<Node
     closers.push(async () => { await store.close() })
     const readers = new FileReaders()
     closers.push(async () => { await readers.close() })
-    const { hashMany, close: closeWorkers } = hashWorkers()
-    closers.push(closeWorkers)
+    const workers = new HashWorkers()
+    closers.push(async () => { await workers.close() })
     const late: { guard?: ConnectionGuard } = {}
     const reputation = new Reputation({
       now: clock.now,
@@ -67,7 +67,8 @@ export async function openNodeParts (options: ResolvedNodeOptions): Promise<Node
       : { libp2p: options.libp2p }
     guard?.watch(libp2p)
     closers.push(async () => { guard?.stop() })
-    return await wire(options, { store, readers, hashMany, libp2p, identify, reputation, closers, close })
+    const { hashSpan } = workers
+    return await wire(options, { store, readers, hashSpan, libp2p, identify, reputation, closers, close })
   } catch (err) {
     await close()
     throw err
@@ -104,7 +105,7 @@ async function ownLibp2p (
 
 async function wire (
   options: ResolvedNodeOptions,
-  opened: Pick<NodeParts, 'store' | 'readers' | 'hashMany' | 'close'> & Connected &
+  opened: Pick<NodeParts, 'store' | 'readers' | 'hashSpan' | 'close'> & Connected &
     { reputation: Reputation, closers: Array<() => Promise<unknown>> }
 ): Promise<NodeParts> {
   const { closers, libp2p, identify, reputation, ...rest } = opened

@@ -1,26 +1,23 @@
 import { pipe } from 'it-pipe'
-import { cut } from '../cut/cut.ts'
 import { cutLengths, planCuts } from '../cut/plan.ts'
-import { spanLengths } from '../cut/spans.ts'
+import { spansOf } from '../cut/spans.ts'
 import { READ_BYTES } from '../defaults.ts'
 import { identityOf } from '../files/file-identity.ts'
-import { readSpans } from '../files/read-spans.ts'
+import { hashSpans } from '../files/hash-spans.ts'
 import { readTensorTable } from '../formats/tensor-table.ts'
-import { HASHED_SPANS, INDEX_BATCH_BLOCKS, SMALL_FILE_BYTES, SMALL_FILES_AT_ONCE } from '../machine-defaults.ts'
+import { INDEX_BATCH_BLOCKS, SMALL_FILE_BYTES, SMALL_FILES_AT_ONCE, SPANS_AHEAD } from '../machine-defaults.ts'
 import { DIGEST_BYTES } from '../model/block-id.ts'
 import type { FileIdentity } from '../files/file-identity.ts'
-import type { ReadBuffers } from '../files/read-buffers.ts'
+import type { HashSpan } from '../files/hash-spans.ts'
 import type { FileReaders } from '../files/reader.ts'
 import type { WalkedEntry } from '../files/walk.ts'
-import type { HashMany } from '../model/block-id.ts'
 import type { Leaf } from '../model/tree.ts'
 import type { Store } from '../store/open-store.ts'
 
 export interface IndexParts {
   store: Store
   readers: FileReaders
-  hashMany: HashMany
-  buffers: ReadBuffers
+  hashSpan: HashSpan
   signal?: AbortSignal | undefined
 }
 
@@ -91,7 +88,7 @@ async function indexOne (entry: WalkedEntry, parts: IndexParts): Promise<Indexed
 async function leavesOf (
   { path, absolute }: WalkedFile, identity: FileIdentity, parts: IndexParts
 ): Promise<AsyncIterable<Leaf> | Iterable<Leaf>> {
-  const { store, readers, buffers, signal } = parts
+  const { store, readers, hashSpan, signal } = parts
   const known = store.places.indexedFile(absolute, identity)
   if (known !== undefined) return store.places.blocksOf(known.fileId)
   const fileBytes = identity.sizeBytes
@@ -101,44 +98,10 @@ async function leavesOf (
   const plan = planCuts(fileBytes, table)
   const fileId = await store.places.addFile({ path: absolute, identity })
   return pipe(
-    readSpans(absolute, { lengths: spanLengths(cutLengths(plan), READ_BYTES), buffers, expected: identity, signal }),
-    cut(cutLengths(plan)),
-    source => hashBlocks(source, parts.hashMany, buffers),
-    source => indexBlocks(source, store, fileId)
+    spansOf(cutLengths(plan), READ_BYTES),
+    spans => hashSpans(absolute, spans, { hashSpan, ahead: SPANS_AHEAD, expected: identity, signal }),
+    leaves => indexBlocks(leaves, store, fileId)
   )
-}
-
-/** Hashes blocks, a span of the file at a time, off the main thread; gives digests in order, and buffers back. */
-async function * hashBlocks (
-  source: AsyncIterable<Uint8Array>, hashMany: HashMany, buffers: ReadBuffers
-): AsyncGenerator<Leaf> {
-  const underWay: Array<{ digests: Promise<Uint8Array>, sizes: number[] }> = []
-  let span: Uint8Array[] = []
-  const begin = (): void => {
-    const blocks = span
-    span = []
-    const buffer = blocks[0]?.buffer
-    const digests = hashMany(blocks).finally(() => {
-      if (buffer instanceof SharedArrayBuffer) buffers.giveBack(buffer)
-    })
-    digests.catch(() => { /* awaited in order below */ })
-    underWay.push({ digests, sizes: blocks.map(block => block.byteLength) })
-  }
-  async function * end (): AsyncGenerator<Leaf> {
-    const first = underWay.shift()
-    if (first === undefined) return
-    const digests = await first.digests
-    for (const [i, sizeBytes] of first.sizes.entries()) {
-      yield { digest: digests.subarray(i * DIGEST_BYTES, (i + 1) * DIGEST_BYTES), sizeBytes }
-    }
-  }
-  for await (const block of source) {
-    if (span.length > 0 && span[0]?.buffer !== block.buffer) begin()
-    span.push(block)
-    if (underWay.length > HASHED_SPANS) yield * end()
-  }
-  if (span.length > 0) begin()
-  while (underWay.length > 0) yield * end()
 }
 
 async function * indexBlocks (source: AsyncIterable<Leaf>, store: Store, fileId: number): AsyncGenerator<Leaf> {

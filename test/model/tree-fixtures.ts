@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto'
 import { importer } from 'ipfs-unixfs-importer'
-import { cut } from '../../src/cut/cut.ts'
+import { chunkerOf } from './chunker.ts'
 import { cutLengths, planCuts } from '../../src/cut/plan.ts'
 import { readTensorTable } from '../../src/formats/tensor-table.ts'
 import { cidOfDigest, DAG_PB_CODEC } from '../../src/model/block-id.ts'
 import { unwrapLeaf } from '../../src/model/leaf.ts'
 import { comparePaths } from '../../src/model/name-order.ts'
 import { TreeBuilder } from '../../src/model/tree.ts'
-import type { Chunker } from '../../src/cut/cut.ts'
+import type { Chunker } from './chunker.ts'
 import type { Manifest } from '../../src/model/manifest.ts'
 import type { Leaf } from '../../src/model/tree.ts'
 import type { ImporterOptions } from 'ipfs-unixfs-importer'
@@ -92,7 +92,7 @@ export async function buildTree (folder: Folder): Promise<{ manifest: Manifest, 
 }
 
 async function * leavesOf (path: string, bytes: Uint8Array, store: MapStore): AsyncGenerator<Leaf> {
-  const blocks = cut(await lengthsOf(path, bytes))
+  const blocks = chunkerOf(await lengthsOf(path, bytes))
   for await (const block of blocks([bytes])) {
     const digest = sha256(block)
     store.put(cidOfDigest(digest), block)
@@ -113,7 +113,7 @@ export async function importTree (
       continue
     }
     const content = (async function * () { yield bytes })()
-    chunkers.set(content, cut(await lengthsOf(path, bytes)))
+    chunkers.set(content, chunkerOf(await lengthsOf(path, bytes)))
     candidates.push({ path, content })
   }
   const oursOptions: ImporterOptions = {

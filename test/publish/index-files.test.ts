@@ -1,20 +1,15 @@
-import { createHash } from 'node:crypto'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { ReadBuffers } from '../../src/files/read-buffers.ts'
 import { FileReaders } from '../../src/files/reader.ts'
 import { walk } from '../../src/files/walk.ts'
 import { SMALL_FILE_BYTES, SMALL_FILES_AT_ONCE } from '../../src/machine-defaults.ts'
 import { indexFiles } from '../../src/publish/index-files.ts'
+import { hashHere } from '../files/hash-here.ts'
 import { tempFolder } from '../files/temp-folder.ts'
 import { tempStore } from '../store/temp-store.ts'
 import type { WalkedEntry } from '../../src/files/walk.ts'
 import type { Store } from '../../src/store/open-store.ts'
-
-const hashMany = async (blocks: readonly Uint8Array[]): Promise<Uint8Array> => {
-  return Buffer.concat(blocks.map(block => createHash('sha256').update(block).digest()))
-}
 
 async function entriesOf (dir: string): Promise<WalkedEntry[]> {
   const entries = []
@@ -23,7 +18,7 @@ async function entriesOf (dir: string): Promise<WalkedEntry[]> {
 }
 
 function index (entries: readonly WalkedEntry[], store: Store) {
-  return indexFiles(entries, { store, readers: new FileReaders(), hashMany, buffers: new ReadBuffers(4, 1024 * 1024) })
+  return indexFiles(entries, { store, readers: new FileReaders(), hashSpan: hashHere })
 }
 
 describe('indexFiles', () => {

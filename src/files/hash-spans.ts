@@ -1,0 +1,78 @@
+import { DIGEST_BYTES } from '../model/block-id.ts'
+import { onDisk } from './disk-error.ts'
+import { identityOf, sameIdentity } from './file-identity.ts'
+import { changed, openToRead } from './reader.ts'
+import type { FileIdentity } from './file-identity.ts'
+import type { Span } from '../cut/spans.ts'
+import type { Leaf } from '../model/tree.ts'
+import type { FileHandle } from 'node:fs/promises'
+
+/** An open file, and the path it is spoken of by. */
+export interface OpenFile {
+  readonly handle: FileHandle
+  readonly path: string
+}
+
+/**
+ * Reads a span of an open file and hashes its blocks, off the main thread: resolves to their sha2-256 digests one after
+ * another, 32 bytes each. Rejects with ERR_FILE_CHANGED when the file ends before the span does, or ERR_DISK.
+ */
+export type HashSpan = (file: OpenFile, span: Span) => Promise<Uint8Array>
+
+export interface HashSpansOptions {
+  hashSpan: HashSpan
+  /** Spans under way at once. */
+  ahead: number
+  /** The file must be this one, before and after. */
+  expected: FileIdentity
+  signal?: AbortSignal | undefined
+}
+
+/**
+ * The blocks of a file in order, hashed from the disk, some spans ahead of what is taken.
+ *
+ * @throws ModelswarmError ERR_FILE_CHANGED when the file is not `expected`, or changes before its last byte is read;
+ *   ERR_PATH_NOT_FOUND, ERR_PATH_PERMISSION, ERR_DISK; the signal's reason when aborted
+ */
+export async function * hashSpans (
+  path: string, spans: Iterable<Span>, options: HashSpansOptions
+): AsyncGenerator<Leaf, void> {
+  const { hashSpan, ahead, expected, signal } = options
+  signal?.throwIfAborted()
+  const handle = await onDisk('read', path, async () => await openToRead(path))
+  const underWay: Array<{ span: Span, digests: Promise<Uint8Array> }> = []
+  try {
+    const check = async (seen: string): Promise<void> => {
+      if (!sameIdentity(await identityOf(handle), expected)) throw changed(path, seen)
+    }
+    await check('its size, times or inode differ')
+    const left = spans[Symbol.iterator]()
+    const beginNext = (): void => {
+      const { done, value } = left.next()
+      if (done === true) return
+      const digests = hashSpan({ handle, path }, value)
+      // Awaited below in any case; this only keeps a failure from being reported as unhandled until then.
+      digests.catch(() => {})
+      underWay.push({ span: value, digests })
+    }
+    for (let i = 0; i < ahead; i++) beginNext()
+    for (let first = underWay[0]; first !== undefined; first = underWay[0]) {
+      const digests = await first.digests
+      signal?.throwIfAborted()
+      underWay.shift()
+      beginNext()
+      yield * leavesOf(first.span, digests)
+    }
+    await check('it changed while it was read')
+  } finally {
+    // They read by the handle's number, which may be another file's once it is closed.
+    await Promise.allSettled(underWay.map(async ({ digests }) => await digests))
+    await onDisk('close', path, async () => { await handle.close() })
+  }
+}
+
+function * leavesOf ({ lengths }: Span, digests: Uint8Array): Generator<Leaf> {
+  for (const [i, sizeBytes] of lengths.entries()) {
+    yield { digest: digests.subarray(i * DIGEST_BYTES, (i + 1) * DIGEST_BYTES), sizeBytes }
+  }
+}
