@@ -70,8 +70,8 @@ interface Taker {
 
 /**
  * Reads and hashes on threads. A few spans are left to the thread pool and WebCrypto; many are worth the 30 ms of a
- * core that a worker takes to start, one a core. Measured on two cores, 1 GiB in memory: 1.4 GB/s at 1.5 CPU seconds a GiB,
- * 1.05 GB/s at 1.8 where the main thread reads and workers hash (npm run bench -- publish).
+ * core that a worker takes to start, one a core. Measured on two cores, 1 GiB in memory: 1.4 GB/s at 1.5 CPU s/GiB,
+ * and 1.05 GB/s at 1.8 where the main thread reads and workers hash (npm run bench -- publish).
  */
 export class HashWorkers {
   #workers: Worker[] = []
