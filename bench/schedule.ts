@@ -3,13 +3,14 @@ import { Bitfield } from '../src/model/bitfield.ts'
 import { BlockStates } from '../src/schedule/block-states.ts'
 import { Scheduler } from '../src/schedule/scheduler.ts'
 import { Mode } from '../src/wire/protocol.ts'
-import { judge } from './bench.ts'
+import { judge, median } from './bench.ts'
 import type { BenchOptions, BenchResult, Table, Values } from './bench.ts'
 
 const BLOCK_COUNTS = [1000, 10_000, 100_000]
 const PEER_COUNTS = [10, 50, 200]
 const WARM_UP_BLOCKS = 20_000
-const WARM_UP_PEERS = 20
+/** Small cases are driven so often in each run that they have so many blocks together. */
+const LEAST_BLOCKS = 20_000
 const BLOCK_BYTES = 64 * 1024
 /** Virtual time that a block takes to come: 400 MB/s in all. */
 const BLOCK_MS = BLOCK_BYTES / 400_000
@@ -39,27 +40,36 @@ const SCENES: Scene[] = [
  * What deciding costs, a block: the pure scheduler with instant delivery in virtual time. It plans anew after every
  * block stored, as a pull does at its busiest, and hears of a block of another peer as often.
  */
-export async function schedule ({ note, signal }: BenchOptions): Promise<BenchResult> {
+export async function schedule ({ note, runs, signal }: BenchOptions): Promise<BenchResult> {
   const hashMicros = hashBlock()
   const tables: Table[] = []
   const growths: number[] = []
   for (const scene of SCENES) {
     note(scene.title)
     // the first cases would be slower by what compiling costs
-    drive(scene, WARM_UP_BLOCKS, WARM_UP_PEERS)
-    const rows: Values[] = []
+    for (const peers of PEER_COUNTS) drive(scene, WARM_UP_BLOCKS, peers)
+    const samples = new Map<string, number[]>()
+    for (let run = 1; run <= runs; run++) {
+      for (const blocks of BLOCK_COUNTS) {
+        for (const peers of PEER_COUNTS) {
+          const key = `${blocks} ${peers}`
+          const repeats = Math.max(1, Math.round(LEAST_BLOCKS / blocks))
+          for (let i = 0; i < repeats; i++) samples.set(key, [...samples.get(key) ?? [], drive(scene, blocks, peers)])
+          await new Promise(resolve => { setImmediate(resolve) })
+          signal.throwIfAborted()
+        }
+      }
+    }
     const costs: number[] = []
-    for (const blocks of BLOCK_COUNTS) {
+    const rows = BLOCK_COUNTS.map((blocks): Values => {
       const row: Record<string, number> = { blocks }
       for (const peers of PEER_COUNTS) {
-        const micros = drive(scene, blocks, peers)
+        const micros = median(samples.get(`${blocks} ${peers}`) ?? [])
         costs.push(micros)
         row[`peers${peers}`] = micros
-        await new Promise(resolve => { setImmediate(resolve) })
-        signal.throwIfAborted()
       }
-      rows.push({ ...row, ofHash: (costs.at(-1) ?? NaN) / hashMicros })
-    }
+      return { ...row, ofHash: (costs.at(-1) ?? NaN) / hashMicros }
+    })
     growths.push((costs.at(-1) ?? NaN) / (costs[0] ?? NaN))
     tables.push({
       title: `${scene.title}: microseconds a block`,

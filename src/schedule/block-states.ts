@@ -26,6 +26,10 @@ export class BlockStates {
   readonly inFlight = new Map<number, InFlight>()
   readonly #sizeOf: (block: number) => number
   #missingBytes = 0
+  /** How many missing blocks have a size of 2^i to 2^(i+1) - 1 bytes. */
+  readonly #missingOfSize = new Uint32Array(32)
+  /** Bit i is set where that number is not 0. */
+  #missingSizes = 0
   #storedBytes = 0
 
   /** `wanted` are the blocks of this pull, `held` those of them that are already here. Neither is kept. */
@@ -38,14 +42,18 @@ export class BlockStates {
         this.stored.add(block)
         this.#storedBytes += sizeOf(block)
       } else {
-        this.missing.add(block)
-        this.#missingBytes += sizeOf(block)
+        this.#miss(block)
       }
     }
   }
 
   get missingBytes (): number {
     return this.#missingBytes
+  }
+
+  /** No missing block is smaller; more than half of the smallest one's bytes. Infinity when none is missing. */
+  get leastMissingBytes (): number {
+    return this.#missingSizes === 0 ? Infinity : (this.#missingSizes & -this.#missingSizes) >>> 0
   }
 
   /** Sum of the sizes of the distinct blocks stored. */
@@ -64,8 +72,7 @@ export class BlockStates {
 
   /** A block more is wanted: it is missing, unless it was wanted before. */
   want (block: number): void {
-    if (this.stored.has(block) || this.inFlight.has(block) || !this.missing.add(block)) return
-    this.#missingBytes += this.#sizeOf(block)
+    if (!this.stored.has(block) && !this.inFlight.has(block) && !this.missing.has(block)) this.#miss(block)
   }
 
   /** missing → in flight; or one source more for a block in flight. */
@@ -75,8 +82,7 @@ export class BlockStates {
       known.asked.push({ sourceId, since: now })
       return
     }
-    if (!this.missing.delete(block)) throw new Error(`Block ${block} is not missing`)
-    this.#missingBytes -= this.#sizeOf(block)
+    if (!this.#found(block)) throw new Error(`Block ${block} is not missing`)
     this.inFlight.set(block, { block, asked: [{ sourceId, since: now }], storingFrom: undefined })
   }
 
@@ -89,9 +95,8 @@ export class BlockStates {
 
   /** in flight → stored; or missing → stored, for a copy found on this machine. */
   store (block: number): void {
-    if (!this.inFlight.delete(block)) {
-      if (!this.missing.delete(block)) throw new Error(`Block ${block} is neither in flight nor missing`)
-      this.#missingBytes -= this.#sizeOf(block)
+    if (!this.inFlight.delete(block) && !this.#found(block)) {
+      throw new Error(`Block ${block} is neither in flight nor missing`)
     }
     this.stored.add(block)
     this.#storedBytes += this.#sizeOf(block)
@@ -110,8 +115,29 @@ export class BlockStates {
     if (flight.storingFrom === sourceId) flight.storingFrom = undefined
     if (flight.asked.length > 0 || flight.storingFrom !== undefined) return false
     this.inFlight.delete(block)
-    this.missing.add(block)
-    this.#missingBytes += this.#sizeOf(block)
+    this.#miss(block)
     return true
+  }
+
+  #miss (block: number): void {
+    this.missing.add(block)
+    this.#countMissing(block, 1)
+  }
+
+  /** It is not missing any more; false when it was not. */
+  #found (block: number): boolean {
+    if (!this.missing.delete(block)) return false
+    this.#countMissing(block, -1)
+    return true
+  }
+
+  #countMissing (block: number, by: 1 | -1): void {
+    const size = this.#sizeOf(block)
+    this.#missingBytes += by * size
+    const log = 31 - Math.clz32(size | 1)
+    const count = (this.#missingOfSize[log] ?? 0) + by
+    this.#missingOfSize[log] = count
+    if (count === 0) this.#missingSizes &= ~(1 << log)
+    else this.#missingSizes |= 1 << log
   }
 }

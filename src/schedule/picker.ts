@@ -20,11 +20,12 @@ export function pick (options: {
   /** Leaves out blocks that this source was asked for and did not give. */
   skip?: (block: number) => boolean
 }): { blocks: number[], seen: number } {
-  const { holdings, missing, rarity, sizeOf, random, skip } = options
+  const { holdings, missing, rarity, random, skip } = options
   const words = missing.words.length
   if (words === 0 || options.most <= 0) return { blocks: [], seen: 0 }
   const wanted = Math.max(PICK_SAMPLE, options.most * 2)
-  const candidates: Array<{ block: number, rank: number }> = []
+  const candidates: number[] = []
+  const ranks: number[] = []
   const start = Math.floor(random() * words)
   for (let i = 0; i < words && candidates.length < wanted; i++) {
     const at = start + i < words ? start + i : start + i - words
@@ -32,21 +33,50 @@ export function pick (options: {
     while (word !== 0) {
       const block = at * 32 + 31 - Math.clz32(word & -word)
       word = (word & (word - 1)) >>> 0
+      if (skip?.(block) === true) continue
+      candidates.push(block)
       // The fraction breaks ties at random without disturbing the order of counts.
-      if (skip?.(block) !== true) candidates.push({ block, rank: rarity(block) + random() * 0.999 })
+      ranks.push(rarity(block) + random() * 0.999)
     }
   }
-  candidates.sort((a, b) => a.rank - b.rank)
+  const seen = candidates.length
+  return { blocks: rarest(candidates, ranks, options), seen }
+}
+
+/**
+ * At most `most` of the candidates that fit into the budget together, by rank. Mostly one or two do: looking through
+ * all for the next costs less than sorting them.
+ */
+function rarest (
+  candidates: number[], ranks: number[],
+  { most, budgetBytes, sizeOf }: { most: number, budgetBytes: number, sizeOf: (block: number) => number }
+): number[] {
   const picked: number[] = []
-  let left = options.budgetBytes
-  for (const { block } of candidates) {
-    if (picked.length === options.most) break
-    const size = sizeOf(block)
-    if (size > left) continue
+  let left = budgetBytes
+  let count = candidates.length
+  while (picked.length < most) {
+    let least = -1
+    let kept = 0
+    for (let i = 0; i < count; i++) {
+      const block = candidates[i] ?? 0
+      // The room only shrinks: what does not fit now never will.
+      if (sizeOf(block) > left) continue
+      const rank = ranks[i] ?? 0
+      candidates[kept] = block
+      ranks[kept] = rank
+      if (least === -1 || rank < (ranks[least] ?? 0)) least = kept
+      kept++
+    }
+    count = kept
+    const block = candidates[least]
+    if (block === undefined) break
     picked.push(block)
-    left -= size
+    left -= sizeOf(block)
+    count--
+    candidates[least] = candidates[count] ?? 0
+    ranks[least] = ranks[count] ?? 0
   }
-  return { blocks: picked, seen: candidates.length }
+  return picked
 }
 
 /** Keeps the first of them that fit together. */

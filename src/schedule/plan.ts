@@ -61,22 +61,46 @@ export class Plan {
   next (now: number): Action[] {
     this.#wakeAt = undefined
     this.#dropSilent(now)
+    const dirty: SchedulerSource[] = []
+    const spares: SchedulerSource[] = []
     for (const source of this.#ledger.sources.values()) {
       if (source.lookAgainAt <= now) source.isDirty = true
       else if (source.lookAgainAt < Infinity) this.#wake(source.lookAgainAt)
+      if (source.mode === Mode.spare) spares.push(source)
+      else if (source.isDirty) dirty.push(source)
     }
-    const byCost = [...this.#ledger.sources.values()].filter(source => source.isDirty)
-    // Who only refuses would else take a small budget again and again, before who gives.
-    byCost.sort((a, b) => a.cost - b.cost || a.refusals - b.refusals || a.askedBytes - b.askedBytes)
-    for (const source of byCost) {
+    const isAnyChoosing = dirty.some(({ mode }) => mode === Mode.choosing)
+    for (;;) {
+      const source = this.#takeNext(dirty, isAnyChoosing)
+      if (source === undefined) break
       if (source.mode === Mode.open) this.#fill(source, now, BLOCKS_PER_PLAN)
-      else if (source.mode === Mode.choosing) this.#grant(source, now)
+      else this.#grant(source, now)
     }
-    this.#fillSpare(now)
+    this.#fillSpare(spares, now)
     if (this.#ledger.states.missing.count === 0) this.#endgame(now)
     const actions = this.#actions
     this.#actions = []
     return actions
+  }
+
+  /**
+   * Takes out of the sources the one whose turn it is. Open ones stay as they are while there is no room for any block.
+   * Sorting all of a crowd would cost more: mostly there is room for one block.
+   */
+  #takeNext (sources: Array<SchedulerSource | undefined>, isAnyChoosing: boolean): SchedulerSource | undefined {
+    const hasRoom = this.#ledger.roomBytes >= this.#ledger.states.leastMissingBytes
+    if (!hasRoom && !isAnyChoosing) return undefined
+    let first: SchedulerSource | undefined
+    let at = -1
+    for (let i = 0; i < sources.length; i++) {
+      const source = sources[i]
+      if (source === undefined || !(source.mode === Mode.choosing || (source.mode === Mode.open && hasRoom))) continue
+      if (first !== undefined && byCost(first, source) <= 0) continue
+      first = source
+      at = i
+    }
+    if (at !== -1) sources[at] = undefined
+    return first
   }
 
   /** Rule 1. */
@@ -88,7 +112,7 @@ export class Plan {
     source.lookAgainAt = Infinity
     const credit = source.meter.creditBytes(this.#maxBlockBytes)
     const room = Math.min(source.mostBytes(this.#maxBlockBytes) - source.outstandingBytes, this.#ledger.roomBytes)
-    const { blocks, seen } = room <= 0
+    const { blocks, seen } = room < this.#ledger.states.leastMissingBytes
       ? { blocks: [], seen: 0 }
       : pick({
         holdings: source.holdings,
@@ -132,8 +156,7 @@ export class Plan {
   }
 
   /** Rule 3. */
-  #fillSpare (now: number): void {
-    const spares = [...this.#ledger.sources.values()].filter(source => source.mode === Mode.spare)
+  #fillSpare (spares: readonly SchedulerSource[], now: number): void {
     if (this.#ledger.states.missing.count === 0 || spares.length === 0) {
       this.#scarceSince = undefined
       return
@@ -243,4 +266,9 @@ export class Plan {
   #wake (at: number): void {
     if (this.#wakeAt === undefined || at < this.#wakeAt) this.#wakeAt = at
   }
+}
+
+/** Who only refuses would else take a small budget again and again, before who gives. */
+function byCost (a: SchedulerSource, b: SchedulerSource): number {
+  return a.cost - b.cost || a.refusals - b.refusals || a.askedBytes - b.askedBytes
 }
