@@ -105,7 +105,8 @@ export class HashWorkers {
   #start (): void {
     const count = Math.min(availableParallelism(), HASH_WORKERS)
     this.#workers = Array.from({ length: count }, () => {
-      const worker = new Worker(PROGRAM, { eval: true })
+      // What the process was started with is not for it: --input-type=module, or what is to be loaded first.
+      const worker = new Worker(PROGRAM, { eval: true, execArgv: [] })
       const taker: Taker = {
         jobs: [],
         most: SPANS_OF_WORKER,
