@@ -1,3 +1,4 @@
+import './polyfill.ts'
 import { CID } from 'multiformats/cid'
 import { ModelswarmError } from './errors.ts'
 import { checkFile } from './files/check-file.ts'
@@ -130,7 +131,7 @@ class StoreCollection implements Collection {
       store: this.#store,
       readers: this.#readers,
       hash,
-      hashSpan: this.#workers.hashSpan,
+      hasher: this.#workers,
       clock,
       isListed: false,
       signal

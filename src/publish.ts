@@ -8,7 +8,7 @@ import { TreeBuilder } from './model/tree.ts'
 import { indexFiles } from './publish/index-files.ts'
 import type { PublishEvent } from './events.ts'
 import type { FileReaders } from './files/reader.ts'
-import type { HashSpan } from './files/hash-spans.ts'
+import type { SpanHasher } from './files/hash-spans.ts'
 import type { WalkedEntry } from './files/walk.ts'
 import type { Hash } from './model/block-id.ts'
 import type { Manifest } from './model/manifest.ts'
@@ -25,9 +25,9 @@ import type { CID } from 'multiformats/cid'
 export interface PublishParts {
   store: Store
   readers: FileReaders
-  /** For tree nodes; blocks go through hashSpan. */
+  /** For tree nodes; blocks go through the hasher. */
   hash: Hash
-  hashSpan: HashSpan
+  hasher: SpanHasher
   clock: Clock
   /** False to index and look only, without taking the model into the state folder's list. */
   isListed?: boolean

@@ -13,14 +13,19 @@ export interface OpenFile {
   readonly path: string
 }
 
-/**
- * Reads a span of an open file and hashes its blocks, off the main thread: resolves to their sha2-256 digests one after
- * another, 32 bytes each. Rejects with ERR_FILE_CHANGED when the file ends before the span does, or ERR_DISK.
- */
-export type HashSpan = (file: OpenFile, span: Span) => Promise<Uint8Array>
+/** Reads and hashes off the main thread; the node injects it. */
+export interface SpanHasher {
+  /**
+   * The sha2-256 digests of a span's blocks one after another, 32 bytes each. Rejects with ERR_FILE_CHANGED when the
+   * file ends before the span does, ERR_PATH_PERMISSION, ERR_PATH_KIND, ERR_DISK, or the reason of `drop`.
+   */
+  hashSpan: (file: OpenFile, span: Span) => Promise<Uint8Array>
+  /** Rejects the spans of a file that nobody has begun to read. */
+  drop: (file: OpenFile, reason: unknown) => void
+}
 
 export interface HashSpansOptions {
-  hashSpan: HashSpan
+  hasher: SpanHasher
   /** Spans under way at once. */
   ahead: number
   /** The file must be this one, before and after. */
@@ -37,9 +42,12 @@ export interface HashSpansOptions {
 export async function * hashSpans (
   path: string, spans: Iterable<Span>, options: HashSpansOptions
 ): AsyncGenerator<Leaf, void> {
-  const { hashSpan, ahead, expected, signal } = options
+  const { hasher, ahead, expected, signal } = options
   signal?.throwIfAborted()
   const handle = await onDisk('read', path, async () => await openToRead(path))
+  const file: OpenFile = { handle, path }
+  const onAbort = (): void => { hasher.drop(file, signal?.reason) }
+  signal?.addEventListener('abort', onAbort, { once: true })
   const underWay: Array<{ span: Span, digests: Promise<Uint8Array> }> = []
   try {
     const check = async (seen: string): Promise<void> => {
@@ -50,7 +58,7 @@ export async function * hashSpans (
     const beginNext = (): void => {
       const { done, value } = left.next()
       if (done === true) return
-      const digests = hashSpan({ handle, path }, value)
+      const digests = hasher.hashSpan(file, value)
       // Awaited below in any case; this only keeps a failure from being reported as unhandled until then.
       digests.catch(() => {})
       underWay.push({ span: value, digests })
@@ -65,7 +73,9 @@ export async function * hashSpans (
     }
     await check('it changed while it was read')
   } finally {
-    // They read by the handle's number, which may be another file's once it is closed.
+    signal?.removeEventListener('abort', onAbort)
+    hasher.drop(file, new Error('Nobody takes them any more'))
+    // The others read by the handle's number, which may be another file's once it is closed.
     await Promise.allSettled(underWay.map(async ({ digests }) => await digests))
     await onDisk('close', path, async () => { await handle.close() })
   }

@@ -19,7 +19,7 @@ import { WIRE_LIMITS } from '../wire/limits.ts'
 import { CONTROL_PROTOCOL, DATA_PROTOCOL } from '../wire/protocol.ts'
 import type { Libp2pNetworkParts } from './network.ts'
 import type { ResolvedNodeOptions } from './options.ts'
-import type { HashSpan } from '../files/hash-spans.ts'
+import type { SpanHasher } from '../files/hash-spans.ts'
 import type { ServeParts } from '../serve.ts'
 import type { SwarmParts } from '../swarm/ports.ts'
 import type { ConnectionGater, Libp2p, PeerId, PeerInfo } from '@libp2p/interface'
@@ -28,7 +28,7 @@ import type { CID } from 'multiformats/cid'
 /** Everything a node is made of, opened and wired; the one place that constructs. */
 export interface NodeParts extends ServeParts, SwarmParts {
   readonly options: ResolvedNodeOptions
-  readonly hashSpan: HashSpan
+  readonly hasher: SpanHasher
   readonly libp2p: Libp2p
   readonly discovery: Discovery
   readonly swarms: NodeSwarms
@@ -50,8 +50,8 @@ export async function openNodeParts (options: ResolvedNodeOptions): Promise<Node
     closers.push(async () => { await store.close() })
     const readers = new FileReaders()
     closers.push(async () => { await readers.close() })
-    const workers = new HashWorkers()
-    closers.push(async () => { await workers.close() })
+    const hasher = new HashWorkers()
+    closers.push(async () => { await hasher.close() })
     const late: { guard?: ConnectionGuard } = {}
     const reputation = new Reputation({
       now: clock.now,
@@ -67,8 +67,7 @@ export async function openNodeParts (options: ResolvedNodeOptions): Promise<Node
       : { libp2p: options.libp2p }
     guard?.watch(libp2p)
     closers.push(async () => { guard?.stop() })
-    const { hashSpan } = workers
-    return await wire(options, { store, readers, hashSpan, libp2p, identify, reputation, closers, close })
+    return await wire(options, { store, readers, hasher, libp2p, identify, reputation, closers, close })
   } catch (err) {
     await close()
     throw err
@@ -105,7 +104,7 @@ async function ownLibp2p (
 
 async function wire (
   options: ResolvedNodeOptions,
-  opened: Pick<NodeParts, 'store' | 'readers' | 'hashSpan' | 'close'> & Connected &
+  opened: Pick<NodeParts, 'store' | 'readers' | 'hasher' | 'close'> & Connected &
     { reputation: Reputation, closers: Array<() => Promise<unknown>> }
 ): Promise<NodeParts> {
   const { closers, libp2p, identify, reputation, ...rest } = opened

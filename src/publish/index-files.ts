@@ -8,7 +8,7 @@ import { readTensorTable } from '../formats/tensor-table.ts'
 import { INDEX_BATCH_BLOCKS, SMALL_FILE_BYTES, SMALL_FILES_AT_ONCE, SPANS_AHEAD } from '../machine-defaults.ts'
 import { DIGEST_BYTES } from '../model/block-id.ts'
 import type { FileIdentity } from '../files/file-identity.ts'
-import type { HashSpan } from '../files/hash-spans.ts'
+import type { SpanHasher } from '../files/hash-spans.ts'
 import type { FileReaders } from '../files/reader.ts'
 import type { WalkedEntry } from '../files/walk.ts'
 import type { Leaf } from '../model/tree.ts'
@@ -17,7 +17,7 @@ import type { Store } from '../store/open-store.ts'
 export interface IndexParts {
   store: Store
   readers: FileReaders
-  hashSpan: HashSpan
+  hasher: SpanHasher
   signal?: AbortSignal | undefined
 }
 
@@ -88,7 +88,7 @@ async function indexOne (entry: WalkedEntry, parts: IndexParts): Promise<Indexed
 async function leavesOf (
   { path, absolute }: WalkedFile, identity: FileIdentity, parts: IndexParts
 ): Promise<AsyncIterable<Leaf> | Iterable<Leaf>> {
-  const { store, readers, hashSpan, signal } = parts
+  const { store, readers, hasher, signal } = parts
   const known = store.places.indexedFile(absolute, identity)
   if (known !== undefined) return store.places.blocksOf(known.fileId)
   const fileBytes = identity.sizeBytes
@@ -99,7 +99,7 @@ async function leavesOf (
   const fileId = await store.places.addFile({ path: absolute, identity })
   return pipe(
     spansOf(cutLengths(plan), READ_BYTES),
-    spans => hashSpans(absolute, spans, { hashSpan, ahead: SPANS_AHEAD, expected: identity, signal }),
+    spans => hashSpans(absolute, spans, { hasher, ahead: SPANS_AHEAD, expected: identity, signal }),
     leaves => indexBlocks(leaves, store, fileId)
   )
 }

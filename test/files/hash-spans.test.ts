@@ -6,13 +6,15 @@ import { describe, expect, it } from 'vitest'
 import { spansOf } from '../../src/cut/spans.ts'
 import { identityOf } from '../../src/files/file-identity.ts'
 import { hashSpans } from '../../src/files/hash-spans.ts'
-import { hashHere } from './hash-here.ts'
+import { hasherHere, hashHere } from './hash-here.ts'
 import { tempFolder } from './temp-folder.ts'
 import type { Span } from '../../src/cut/spans.ts'
-import type { HashSpansOptions } from '../../src/files/hash-spans.ts'
+import type { HashSpansOptions, SpanHasher } from '../../src/files/hash-spans.ts'
 import type { Leaf } from '../../src/model/tree.ts'
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
+
+const hasherOf = (hashSpan: SpanHasher['hashSpan']): SpanHasher => ({ ...hasherHere, hashSpan })
 
 interface Fixture { path: string, spans: Span[], options: HashSpansOptions }
 
@@ -20,7 +22,7 @@ async function fixture (content: string, lengths: number[], options: Partial<Has
   const path = join(await tempFolder(), 'f')
   await writeFile(path, content)
   const expected = await identityOf(path)
-  return { path, spans: [...spansOf(lengths, 4)], options: { hashSpan: hashHere, ahead: 2, expected, ...options } }
+  return { path, spans: [...spansOf(lengths, 4)], options: { hasher: hasherHere, ahead: 2, expected, ...options } }
 }
 
 async function all ({ path, spans, options }: Fixture, onLeaf?: (leaf: Leaf) => Promise<void> | void): Promise<Leaf[]> {
@@ -37,12 +39,12 @@ describe('hashSpans', () => {
     const { promise: second, resolve } = Promise.withResolvers<undefined>()
     const one = await fixture('abcdefghij', [3, 1, 4, 2], {
       ahead: 3,
-      hashSpan: async (file, span) => {
+      hasher: hasherOf(async (file, span) => {
         if (span.offset === 0) await second
         const digests = await hashHere(file, span)
         if (span.offset === 4) resolve(undefined)
         return digests
-      }
+      })
     })
     const leaves = await all(one)
     expect(leaves.map(({ sizeBytes }) => sizeBytes)).toEqual([3, 1, 4, 2])
@@ -54,12 +56,12 @@ describe('hashSpans', () => {
     let most = 0
     const one = await fixture('abcdefghijklmnop', Array.from({ length: 16 }, () => 1), {
       ahead: 3,
-      hashSpan: async (file, span) => {
+      hasher: hasherOf(async (file, span) => {
         most = Math.max(most, ++underWay)
         const digests = await hashHere(file, span)
         underWay--
         return digests
-      }
+      })
     })
     expect(await all({ ...one, spans: [...spansOf(Array.from({ length: 16 }, () => 1), 1)] })).toHaveLength(16)
     expect(most).toBe(3)
@@ -82,12 +84,12 @@ describe('hashSpans', () => {
     const { promise: hold, resolve: release } = Promise.withResolvers<undefined>()
     let isRead = false
     const one = await fixture('abcdefgh', [4, 4], {
-      hashSpan: async (file, span) => {
+      hasher: hasherOf(async (file, span) => {
         if (span.offset > 0) await hold
         const digests = await hashHere(file, span)
         if (span.offset > 0) isRead = true
         return digests
-      }
+      })
     })
     const before = (await readdir('/proc/self/fd')).length
     const leaves = hashSpans(one.path, one.spans, one.options)
@@ -102,5 +104,20 @@ describe('hashSpans', () => {
     })
     await expect(aborted).rejects.toThrow('enough')
     expect((await readdir('/proc/self/fd')).length).toBeLessThanOrEqual(before)
+  })
+
+  it('drops what nobody has begun as soon as the signal aborts, with its reason', async () => {
+    const waiting: Array<(reason: unknown) => void> = []
+    const one = await fixture('abcdefgh', [4, 4], {
+      hasher: {
+        hashSpan: async () => await new Promise((_resolve, reject) => { waiting.push(reject) }),
+        drop: (_file, reason) => { for (const reject of waiting.splice(0)) reject(reason) }
+      }
+    })
+    const controller = new AbortController()
+    const reading = all({ ...one, options: { ...one.options, signal: controller.signal } })
+    await expect.poll(() => waiting.length).toBe(2)
+    controller.abort(new Error('enough'))
+    await expect(reading).rejects.toThrow('enough')
   })
 })

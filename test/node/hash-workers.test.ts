@@ -9,10 +9,13 @@ import { POOL_SPANS, WORKERS_FROM_SPANS } from '../../src/machine-defaults.ts'
 import { HashWorkers } from '../../src/node/hash-workers.ts'
 import { tempFolder } from '../files/temp-folder.ts'
 import { noise } from '../model/tree-fixtures.ts'
+import type { Worker } from 'node:worker_threads'
 import type { Span } from '../../src/cut/spans.ts'
 import type { OpenFile } from '../../src/files/hash-spans.ts'
 
 const BLOCK = 1000
+/** So large that workers have started before the thread pool is through. */
+const SPAN_BYTES = 1024 * 1024
 
 async function fileOf (bytes: Uint8Array): Promise<OpenFile> {
   const path = join(await tempFolder(), 'f')
@@ -46,17 +49,17 @@ describe('HashWorkers', () => {
   ])('hashes blocks where they lie: %s', async (_, count) => {
     const bytes = noise(3, count * 2 * BLOCK - 1)
     const file = await fileOf(bytes)
-    const { hashSpan } = hashWorkers()
+    const workers = hashWorkers()
     const all = spans(count)
-    const digests = await Promise.all(all.map(async span => hex(await hashSpan(file, span))))
+    const digests = await Promise.all(all.map(async span => hex(await workers.hashSpan(file, span))))
     expect(digests).toEqual(all.map(span => digestsOf(bytes, span)))
   })
 
   it.each([POOL_SPANS, 20 * WORKERS_FROM_SPANS])('says where a file of %i spans ends too early', async count => {
     const file = await fileOf(new Uint8Array(count * 2 * BLOCK))
     await truncate(file.path, 2 * BLOCK + 5)
-    const { hashSpan } = hashWorkers()
-    const outcomes = await Promise.allSettled(spans(count).map(async span => await hashSpan(file, span)))
+    const workers = hashWorkers()
+    const outcomes = await Promise.allSettled(spans(count).map(async span => await workers.hashSpan(file, span)))
     expect(outcomes[0]).toMatchObject({ status: 'fulfilled' })
     const [, second, ...others] = outcomes
     expect(second).toMatchObject({
@@ -69,9 +72,9 @@ describe('HashWorkers', () => {
     const path = await tempFolder()
     const handle = await open(path)
     onTestFinished(async () => { await handle.close() })
-    const { hashSpan } = hashWorkers()
+    const workers = hashWorkers()
     const all = spans(10 * WORKERS_FROM_SPANS)
-    const outcomes = await Promise.allSettled(all.map(async span => await hashSpan({ handle, path }, span)))
+    const outcomes = await Promise.allSettled(all.map(async span => await workers.hashSpan({ handle, path }, span)))
     for (const outcome of outcomes) expect(outcome).toMatchObject({ reason: { code: 'ERR_PATH_KIND' } })
   })
 
@@ -85,9 +88,61 @@ describe('HashWorkers', () => {
     expect(last).toMatchObject({ reason: { message: 'The hash workers were closed' } })
   })
 
-  it('keeps a process alive while it hashes, and no longer', async () => {
-    const file = await fileOf(new Uint8Array(100 * 2 * BLOCK))
+  it('takes spans of several files in turn', async () => {
+    const count = 20 * WORKERS_FROM_SPANS
+    const file = await fileOf(new Uint8Array(count * 2 * BLOCK))
+    const other = await fileOf(new Uint8Array(count * 2 * BLOCK))
+    const workers = hashWorkers()
+    let left = count
+    const all = spans(count).map(async span => {
+      await workers.hashSpan(file, span)
+      left--
+    })
+    await Promise.all(spans(count).slice(0, 10).map(async span => await workers.hashSpan(other, span)))
+    expect(left).toBeGreaterThan(0)
+    await Promise.all(all)
+  })
+
+  it('drops what nobody has begun, of one file', async () => {
+    const count = 20 * WORKERS_FROM_SPANS
+    const file = await fileOf(new Uint8Array(count * 2 * BLOCK))
+    const other = await fileOf(new Uint8Array(count * 2 * BLOCK))
+    const workers = hashWorkers()
+    const dropped = Promise.allSettled(spans(count).map(async span => await workers.hashSpan(file, span)))
+    const kept = Promise.all(spans(count).map(async span => await workers.hashSpan(other, span)))
+    workers.drop(file, new Error('enough'))
+    const outcomes = await dropped
+    expect(outcomes.filter(({ status }) => status === 'fulfilled').length).toBeLessThanOrEqual(POOL_SPANS)
+    expect(outcomes.at(-1)).toMatchObject({ reason: { message: 'enough' } })
+    expect(await kept).toHaveLength(count)
+  })
+
+  it('gives what a worker had when it ended to others', async () => {
+    const count = 20 * WORKERS_FROM_SPANS
+    const bytes = noise(5, count * 2 * BLOCK - 1)
+    const file = await fileOf(bytes)
+    const ended: Array<Promise<number>> = []
+    const onWorker = (worker: Worker): void => {
+      worker.once('online', () => { ended.push(worker.terminate()) })
+    }
+    process.on('worker', onWorker)
+    onTestFinished(() => { process.off('worker', onWorker) })
+    const workers = hashWorkers()
+    const all = spans(count)
+    const digests = await Promise.all(all.map(async span => hex(await workers.hashSpan(file, span))))
+    expect(digests).toEqual(all.map(span => digestsOf(bytes, span)))
+    await expect.poll(() => ended.length).toBeGreaterThan(0)
+  })
+
+  const permission = process.allowedNodeEnvironmentFlags.has('--permission') ? '--permission' : '--experimental-permission'
+
+  it.each([
+    ['keeps a process alive while workers hash, and no longer', []],
+    ['leaves all to the thread pool where workers are forbidden', ['--no-warnings', permission, '--allow-fs-read=*']]
+  ])('%s', async (_, flags) => {
+    const file = await fileOf(new Uint8Array(100 * SPAN_BYTES))
     const source = (name: string): string => JSON.stringify(new URL(`../../dist/src/${name}.js`, import.meta.url).href)
+    // As text: how a process is given its program must not be how a worker is.
     const program = `
       await import(${source('polyfill')})
       const { open } = await import('node:fs/promises')
@@ -95,11 +150,11 @@ describe('HashWorkers', () => {
       const { spansOf } = await import(${source('cut/spans')})
       const file = { path: 'f', handle: await open(${JSON.stringify(file.path)}) }
       const workers = new HashWorkers()
-      const spans = [...spansOf(Array.from({ length: 100 }, () => 2000), 2000)]
+      const spans = [...spansOf(Array.from({ length: 100 }, () => ${SPAN_BYTES}), ${SPAN_BYTES})]
       const hashed = await Promise.all(spans.map(span => workers.hashSpan(file, span)))
       console.log(hashed.length)
       await file.handle.close()`
-    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', program])
+    const { stdout } = await promisify(execFile)(process.execPath, [...flags, '--input-type=module', '--eval', program])
     expect(stdout).toBe('100\n')
   })
 })

@@ -5,7 +5,7 @@ import { FileReaders } from '../../src/files/reader.ts'
 import { walk } from '../../src/files/walk.ts'
 import { SMALL_FILE_BYTES, SMALL_FILES_AT_ONCE } from '../../src/machine-defaults.ts'
 import { indexFiles } from '../../src/publish/index-files.ts'
-import { hashHere } from '../files/hash-here.ts'
+import { hasherHere } from '../files/hash-here.ts'
 import { tempFolder } from '../files/temp-folder.ts'
 import { tempStore } from '../store/temp-store.ts'
 import type { WalkedEntry } from '../../src/files/walk.ts'
@@ -18,7 +18,7 @@ async function entriesOf (dir: string): Promise<WalkedEntry[]> {
 }
 
 function index (entries: readonly WalkedEntry[], store: Store) {
-  return indexFiles(entries, { store, readers: new FileReaders(), hashSpan: hashHere })
+  return indexFiles(entries, { store, readers: new FileReaders(), hasher: hasherHere })
 }
 
 describe('indexFiles', () => {
