@@ -103,9 +103,16 @@ async function listen ({ start }: BenchOptions, dir: string): Promise<Answered> 
   return { seconds, cpuSeconds: numberOf(usage, 'cpuSeconds'), peakMib: numberOf(usage, 'peakRssBytes') / MIB }
 }
 
-async function hello ({ start }: BenchOptions, dir: string, root: string): Promise<Answered> {
+/** Asked by a peer that has asked another node before: what its own first words cost is not the node's. */
+async function hello ({ start, workspace }: BenchOptions, dir: string, root: string): Promise<Answered> {
   const peer = start('hello')
   await peer.ask('start')
+  const before = start('node')
+  const { path } = await workspace.model(MIB)
+  const known = textOf(await before.ask('start', { state: await workspace.ramFolder(0) }), 'addr')
+  await peer.ask('hello', { addr: known, root: textOf(await before.ask('publish', { path }), 'root') })
+  await before.ask('stop')
+  await before.stop()
   const startMs = performance.now()
   const child = start('node')
   const addr = textOf(await child.ask('start', { state: dir }), 'addr')
