@@ -54,6 +54,8 @@ export async function * hashSpans (
       if (!sameIdentity(await identityOf(handle), expected)) throw changed(path, seen)
     }
     await check('its size, times or inode differ')
+    // Aborted while it was opened: nobody has told us, and nothing is handed out yet.
+    signal?.throwIfAborted()
     const left = spans[Symbol.iterator]()
     const beginNext = (): void => {
       const { done, value } = left.next()

@@ -120,4 +120,20 @@ describe('hashSpans', () => {
     controller.abort(new Error('enough'))
     await expect(reading).rejects.toThrow('enough')
   })
+
+  it('hands nothing out when the signal aborts while the file is opened', async () => {
+    let handedOut = 0
+    const controller = new AbortController()
+    const one = await fixture('abcdefgh', [4, 4], {
+      signal: controller.signal,
+      hasher: hasherOf(async (file, span) => {
+        handedOut++
+        return await hashHere(file, span)
+      })
+    })
+    const reading = all(one)
+    controller.abort(new Error('enough'))
+    await expect(reading).rejects.toThrow('enough')
+    expect(handedOut).toBe(0)
+  })
 })
