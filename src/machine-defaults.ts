@@ -8,12 +8,12 @@ const MIB = 1024 * KIB
 
 /** One worker a core, up to so many: more than a disk reads for. */
 export const HASH_WORKERS = 8
-/** Spans given to a worker at once: one it hashes, and the next. */
+/** Spans of one file given to a worker at once: one it hashes, and the next. Of several files it gets one. */
 export const SPANS_OF_WORKER = 2
 /** Spans of one file under way at once. */
 export const SPANS_AHEAD = 32
-/** Workers are started when so many spans wait. Before, and until they are there, the thread pool hashes so many. */
-export const WORKERS_FROM_SPANS = 16
+/** Workers are started when so much waits; the thread pool hashes so many spans before, and until they are there. */
+export const WORKERS_FROM_BYTES = 16 * MIB
 export const POOL_SPANS = 4
 /** A header of unknown length is read in chunks that double from the first to the second. */
 export const HEADER_FIRST_BYTES = 64 * KIB

@@ -130,10 +130,15 @@ export async function readExactly (
   while (done < length) {
     const at = done
     const { bytesRead } = await onDisk('read', path, async () => await handle.read(bytes, at, length - at, offset + at))
-    if (bytesRead === 0) throw changed(path, `it ends at byte ${offset + done}, expected ${length} bytes from ${offset} on`)
+    if (bytesRead === 0) throw endsEarly(path, offset + done, offset, length)
     done += bytesRead
   }
   return bytes
+}
+
+/** What a reader says of a file that ends at a byte, where `length` bytes from `offset` on were to be read. */
+export function endsEarly (path: string, at: number, offset: number, length: number): ModelswarmError {
+  return changed(path, `it ends at byte ${at}, expected ${length} bytes from ${offset} on`)
 }
 
 /** What a reader says when a file is not what was indexed. */

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { appendFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { spansOf } from '../../src/cut/spans.ts'
 import { identityOf } from '../../src/files/file-identity.ts'
@@ -83,8 +84,10 @@ describe('hashSpans', () => {
   it('stops with the signal, and closes the file when left early, after the spans under way', async () => {
     const { promise: hold, resolve: release } = Promise.withResolvers<undefined>()
     let isRead = false
+    let fd = (): number => -1
     const one = await fixture('abcdefgh', [4, 4], {
       hasher: hasherOf(async (file, span) => {
+        fd = () => file.handle.fd
         if (span.offset > 0) await hold
         const digests = await hashHere(file, span)
         if (span.offset > 0) isRead = true
@@ -95,6 +98,9 @@ describe('hashSpans', () => {
     const leaves = hashSpans(one.path, one.spans, one.options)
     await leaves.next()
     const left = leaves.return()
+    await setImmediate()
+    // A thread may still read by this number, which must not become another file's.
+    expect(fd()).toBeGreaterThan(0)
     release(undefined)
     await left
     expect(isRead).toBe(true)
