@@ -39,42 +39,30 @@ export function pick (options: {
       ranks.push(rarity(block) + random() * 0.999)
     }
   }
-  const seen = candidates.length
-  return { blocks: rarest(candidates, ranks, options), seen }
+  return { blocks: rarest(candidates, ranks, options), seen: candidates.length }
 }
 
 /**
  * At most `most` of the candidates that fit into the budget together, by rank. Mostly one or two do: looking through
- * all for the next costs less than sorting them.
+ * all for the next costs a third of sorting them then, half as much again where 64 do.
  */
 function rarest (
-  candidates: number[], ranks: number[],
+  candidates: readonly number[], ranks: number[],
   { most, budgetBytes, sizeOf }: { most: number, budgetBytes: number, sizeOf: (block: number) => number }
 ): number[] {
+  const sizes = candidates.map(sizeOf)
   const picked: number[] = []
   let left = budgetBytes
-  let count = candidates.length
   while (picked.length < most) {
     let least = -1
-    let kept = 0
-    for (let i = 0; i < count; i++) {
-      const block = candidates[i] ?? 0
-      // The room only shrinks: what does not fit now never will.
-      if (sizeOf(block) > left) continue
-      const rank = ranks[i] ?? 0
-      candidates[kept] = block
-      ranks[kept] = rank
-      if (least === -1 || rank < (ranks[least] ?? 0)) least = kept
-      kept++
+    for (let i = 0; i < candidates.length; i++) {
+      if ((sizes[i] ?? 0) <= left && (ranks[i] ?? Infinity) < (ranks[least] ?? Infinity)) least = i
     }
-    count = kept
     const block = candidates[least]
     if (block === undefined) break
     picked.push(block)
-    left -= sizeOf(block)
-    count--
-    candidates[least] = candidates[count] ?? 0
-    ranks[least] = ranks[count] ?? 0
+    left -= sizes[least] ?? 0
+    ranks[least] = Infinity
   }
   return picked
 }

@@ -5,6 +5,7 @@ import {
 import { Mode } from '../wire/protocol.ts'
 import { pick, trim } from './picker.ts'
 import { rivalOf } from './rival.ts'
+import { Turns } from './turns.ts'
 import type { Availability } from './availability.ts'
 import type { Ledger } from './ledger.ts'
 import type { SchedulerSource } from './scheduler-source.ts'
@@ -61,18 +62,16 @@ export class Plan {
   next (now: number): Action[] {
     this.#wakeAt = undefined
     this.#dropSilent(now)
-    const dirty: SchedulerSource[] = []
+    const turns = new Turns(() => this.#ledger.roomBytes >= this.#ledger.states.leastMissingBytes)
     const spares: SchedulerSource[] = []
     for (const source of this.#ledger.sources.values()) {
       if (source.lookAgainAt <= now) source.isDirty = true
       else if (source.lookAgainAt < Infinity) this.#wake(source.lookAgainAt)
       if (source.mode === Mode.spare) spares.push(source)
-      else if (source.isDirty) dirty.push(source)
+      else if (source.isDirty) turns.add(source)
     }
-    const isAnyChoosing = dirty.some(({ mode }) => mode === Mode.choosing)
-    for (;;) {
-      const source = this.#takeNext(dirty, isAnyChoosing)
-      if (source === undefined) break
+    // Who is passed by for want of room is asked when there is some; the silent, who hold it, have been dropped above.
+    for (let source = turns.next(); source !== undefined; source = turns.next()) {
       if (source.mode === Mode.open) this.#fill(source, now, BLOCKS_PER_PLAN)
       else this.#grant(source, now)
     }
@@ -81,26 +80,6 @@ export class Plan {
     const actions = this.#actions
     this.#actions = []
     return actions
-  }
-
-  /**
-   * Takes out of the sources the one whose turn it is. Open ones stay as they are while there is no room for any block.
-   * Sorting all of a crowd would cost more: mostly there is room for one block.
-   */
-  #takeNext (sources: Array<SchedulerSource | undefined>, isAnyChoosing: boolean): SchedulerSource | undefined {
-    const hasRoom = this.#ledger.roomBytes >= this.#ledger.states.leastMissingBytes
-    if (!hasRoom && !isAnyChoosing) return undefined
-    let first: SchedulerSource | undefined
-    let at = -1
-    for (let i = 0; i < sources.length; i++) {
-      const source = sources[i]
-      if (source === undefined || !(source.mode === Mode.choosing || (source.mode === Mode.open && hasRoom))) continue
-      if (first !== undefined && byCost(first, source) <= 0) continue
-      first = source
-      at = i
-    }
-    if (at !== -1) sources[at] = undefined
-    return first
   }
 
   /** Rule 1. */
@@ -266,9 +245,4 @@ export class Plan {
   #wake (at: number): void {
     if (this.#wakeAt === undefined || at < this.#wakeAt) this.#wakeAt = at
   }
-}
-
-/** Who only refuses would else take a small budget again and again, before who gives. */
-function byCost (a: SchedulerSource, b: SchedulerSource): number {
-  return a.cost - b.cost || a.refusals - b.refusals || a.askedBytes - b.askedBytes
 }

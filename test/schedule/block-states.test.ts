@@ -66,6 +66,9 @@ describe('block states', () => {
             expect(real.inFlight.get(block)?.asked.map(one => one.sourceId)).toEqual(state.asked)
           }
         }
+        const least = Math.min(...[...model].map(([block, state]) => state === 'missing' ? sizeOf(block) : Infinity))
+        expect(real.leastMissingBytes).toBeLessThanOrEqual(least)
+        expect(2 * real.leastMissingBytes).toBeGreaterThan(least === Infinity ? 2 ** 52 : least)
         expect([real.missingBytes, real.storedBytes]).toEqual([missingBytes, storedBytes])
         expect(real.isComplete).toBe([...model.values()].every(state => state === 'stored'))
       }

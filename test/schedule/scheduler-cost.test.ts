@@ -1,5 +1,6 @@
 // What scheduling costs, in calls and not in time: per block it must not grow with blocks times peers.
 import { describe, expect, it } from 'vitest'
+import { BLOCKS_PER_PLAN } from '../../src/defaults.ts'
 import { Bitfield } from '../../src/model/bitfield.ts'
 import { BlockStates } from '../../src/schedule/block-states.ts'
 import { Scheduler } from '../../src/schedule/scheduler.ts'
@@ -57,5 +58,33 @@ describe('scheduling cost', () => {
     const large = callsPerBlock(100_000)
     expect(large).toBeLessThan(2 * small)
     expect(large).toBeLessThan(500)
+  })
+
+  it('of a crowd is that of the sources that have room for a block', () => {
+    let calls = 0
+    const sizeOf = (): number => {
+      calls++
+      return SIZE
+    }
+    const wanted = new Bitfield(1000)
+    wanted.fill()
+    const states = new BlockStates(wanted, new Bitfield(1000), sizeOf)
+    const random = seededRandom(1)
+    const scheduler = new Scheduler({ states, sizeOf, maxBlockBytes: SIZE, random, budgetBytes: 2.5 * SIZE })
+    for (let i = 0; i < SOURCES; i++) {
+      const holdings = new Bitfield(1000)
+      holdings.fill()
+      scheduler.addSource(`source-${i}`, holdings, Mode.open)
+    }
+    const [first] = scheduler.plan(0)
+    if (first?.type !== 'request') throw new Error('Nothing was asked')
+    const [block = 0] = first.blocks
+    scheduler.onArriving(first.sourceId, block, 1)
+    scheduler.onReceived(first.sourceId, block)
+    scheduler.onStored(first.sourceId, block)
+    calls = 0
+    expect(scheduler.plan(1)).toHaveLength(1)
+    // One source is looked at, with a sample of two blocks for each that it may be asked for.
+    expect(calls).toBeLessThan(2 * 2 * BLOCKS_PER_PLAN)
   })
 })
