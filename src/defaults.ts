@@ -80,7 +80,10 @@ export const FIRST_CREDIT_BYTES = 128 * KIB
 export const FIRST_GRANT_BYTES = 512 * KIB
 /** Upper end of credit for one source: 1 Gbit/s at 64 ms, 200 Mbit/s at 320 ms. */
 export const MAX_CREDIT_BYTES = 8 * MIB
-/** Queueing allowance on top of the round trip: credit = rate x (RTT + this). */
+/**
+ * Queueing allowance on top of the round trip: credit = rate x (RTT + this). With 30 simulated crowds of 200 and more
+ * end 0.01 of the bound earlier; but on machines whose processors are busy that leaves the line idle.
+ */
 export const CREDIT_QUEUE_MS = 60
 /**
  * The wait for an answer counts as round trip up to this: requests stand behind blocks in our own sockets. Beyond it
@@ -141,8 +144,15 @@ export const HAVE_BATCH_FIRST_MS = 1
 export const HAVE_BLOCKS = 4096
 /** Full mesh up to so many peers. */
 export const FULL_MESH_PEERS = 20
-/** Beyond the full mesh, this many neighbours, chosen at random. */
+/**
+ * Beyond the full mesh, this many neighbours, chosen at random; who pulls and has them refuses others. Who has more
+ * than others hears of blocks first and is asked for most of them, while the up-links of those with fewer idle:
+ * simulated, 1,000 peers with 8 to 20 neighbours end at 1.26 of the bound, and with 8 each at 1.14.
+ */
 export const GRAPH_DEGREE = 16
+/** After so many refusals a peer has enough with this share of them; with less it insists, and is let in. */
+export const ENOUGH_SHARE = 0.75
+export const ENOUGH_REFUSALS = 4
 /** Peers accepted for one model before newcomers are refused. */
 export const MAX_PEERS_PER_MODEL = 200
 /** Dials under way at once: a connection costs about 20 ms of CPU on each side. */

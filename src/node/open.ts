@@ -116,6 +116,7 @@ async function wire (
     ourId: libp2p.peerId.toString(),
     roots: () => late.swarms?.roots() ?? [],
     swarmOf: async root => await late.swarms?.swarmOf(root),
+    hasEnough: swarm => late.discovery?.hasEnough(swarm) === true,
     recordsFor: async (swarm, peerId) => await late.discovery?.recordsFor(swarm, peerId) ?? [],
     reputation,
     clock

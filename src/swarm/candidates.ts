@@ -22,6 +22,10 @@ export class Candidates {
     return this.#all.values()
   }
 
+  get size (): number {
+    return this.#all.size
+  }
+
   get hasRoom (): boolean {
     return this.#all.size < WIRE_LIMITS.candidates
   }
@@ -91,6 +95,13 @@ export class Candidates {
       if (candidate.peerId !== peerId || candidate.state !== 'connected') continue
       candidate.state = 'waiting'
       candidate.nextAt = now + REDIAL_FIRST_MS
+    }
+  }
+
+  /** A peer ended its session for want of room: a failure, though it could be reached. */
+  refused (peerId: string, now: number, random: () => number): void {
+    for (const candidate of this.#all.values()) {
+      if (candidate.peerId === peerId && candidate.state === 'connected') this.failed(candidate, now, random)
     }
   }
 

@@ -98,6 +98,11 @@ export class Discovery {
     return search
   }
 
+  /** True when we look for peers of this swarm and have all that we want: who is not short of peers is sent on. */
+  hasEnough (swarm: Swarm): boolean {
+    return this.#searches.get(swarm)?.isContent === true
+  }
+
   stopSearch (swarm: Swarm): void {
     this.#searches.get(swarm)?.stop()
     this.#searches.delete(swarm)
@@ -129,8 +134,9 @@ export class Discovery {
       control: await contact.open('control'),
       openData: async () => await contact.open('data'),
       addr,
-      // One who has been told of a swarm need not be told of it by every member again.
-      wantsPeers: candidate.isHint || swarm.sessions.size < FEW_PEERS
+      // One who has been told of a swarm need not be told of it by every member again. Who asks is let in by those who
+      // have enough.
+      wantsPeers: candidate.isHint || swarm.sessions.size < FEW_PEERS || this.#searches.get(swarm)?.insists === true
     })
   }
 

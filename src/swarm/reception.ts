@@ -36,6 +36,8 @@ export interface ReceptionParts {
   prove?: typeof proofOf
   /** Told of what peers do wrong, and asked who is let in. */
   reputation: Reputation
+  /** We have the peers of a swarm that we want: newcomers that do not ask for others are sent on. Default: never. */
+  hasEnough?: (swarm: Swarm) => boolean
   /** Signed records of peers of a swarm that a peer can use. */
   recordsFor?: (swarm: Swarm, peerId: string) => Promise<Uint8Array[]>
 }
@@ -130,7 +132,7 @@ export class Reception {
       const first = await door.first
       if (first.type !== 'hello') throw new ModelswarmError('ERR_PROTOCOL', `Peer began with ${first.type}, not hello`)
       const swarm = await this.#find(first.proof, peerId)
-      const refusal = swarm === undefined ? ByeReason.unknownRoot : this.#refusal(swarm, peerId)
+      const refusal = swarm === undefined ? ByeReason.unknownRoot : this.#refusal(swarm, peerId, first)
       if (swarm === undefined || refusal !== undefined) {
         // Who finds no room here learns where there may be some.
         if (swarm !== undefined && refusal === ByeReason.full) await this.#sendOn(swarm, peerId, control)
@@ -167,13 +169,15 @@ export class Reception {
     this.#attachments.stop()
   }
 
-  #refusal (swarm: Swarm, peerId: string): ByeReason | undefined {
+  #refusal (swarm: Swarm, peerId: string, { features }: HelloMessage): ByeReason | undefined {
     if (this.#parts.ourId === peerId) return ByeReason.duplicate
     const ours = swarm.sessions.get(peerId)
     const isOpening = this.#opening.get(swarm)?.has(peerId) === true
     const weStay = this.#parts.ourId < peerId && (isOpening || ours?.isOutbound === true)
     if (weStay) return ByeReason.duplicate
-    return swarm.isFull && ours === undefined ? ByeReason.full : undefined
+    if (ours !== undefined) return undefined
+    const isShort = (features & Feature.wantsPeers) !== 0
+    return swarm.isFull || (!isShort && this.#parts.hasEnough?.(swarm) === true) ? ByeReason.full : undefined
   }
 
   async #sendOn (swarm: Swarm, peerId: string, control: Channel): Promise<void> {

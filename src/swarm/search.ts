@@ -1,5 +1,6 @@
 import {
-  FULL_MESH_PEERS, GRAPH_DEGREE, MAX_TRIED, PARALLEL_DIALS, REDIAL_MAX_MS, SEARCH_IDLE_TICK_MS, SEARCH_TICK_MS
+  ENOUGH_REFUSALS, ENOUGH_SHARE, FULL_MESH_PEERS, GRAPH_DEGREE, MAX_TRIED, PARALLEL_DIALS, REDIAL_MAX_MS,
+  SEARCH_IDLE_TICK_MS, SEARCH_TICK_MS
 } from '../defaults.ts'
 import { Candidates } from './candidates.ts'
 import { troubleOf } from './trouble.ts'
@@ -31,6 +32,8 @@ export class Search {
   /** What came of those that were tried, by peer id, or address where none is known. */
   readonly #tried = new Map<string, TriedSource>()
   #dialling = 0
+  /** Peers that had no room for us. */
+  #refusals = 0
   #isStopped = false
   #cancelTimer: () => void = () => {}
 
@@ -54,9 +57,34 @@ export class Search {
     return this.#candidates.hasRoom
   }
 
+  /** True when no newcomer is needed: all of a small swarm is wanted, and of a large one a few. */
+  get isContent (): boolean {
+    return this.#parts.swarm.sessions.size >= this.#wantedPeers
+  }
+
+  /** True when we have too few after several refusals: who is dialled now is to let us in. */
+  get insists (): boolean {
+    return this.#refusals >= ENOUGH_REFUSALS && this.#isShort
+  }
+
+  get #isShort (): boolean {
+    return this.#parts.swarm.sessions.size < this.#wantedPeers * ENOUGH_SHARE
+  }
+
+  get #wantedPeers (): number {
+    return this.#candidates.size > FULL_MESH_PEERS ? GRAPH_DEGREE : FULL_MESH_PEERS
+  }
+
   onSessionEnd (session: Session, err: Error | undefined): void {
+    const { clock, random } = this.#parts
     this.#note(session.peerId, this.nameOf(session.peerId), err)
-    this.#candidates.lost(session.peerId, this.#parts.clock.now())
+    // A peer without room answers Hello all the same, and tells of others, before it ends the session.
+    if (troubleOf(err).kind === 'full') {
+      this.#refusals++
+      this.#candidates.refused(session.peerId, clock.now(), random)
+    } else {
+      this.#candidates.lost(session.peerId, clock.now())
+    }
     this.#tick()
   }
 
@@ -110,9 +138,9 @@ export class Search {
     if (this.#isStopped || this.#parts.signal.aborted) return
     const now = this.#parts.clock.now()
     const { sessions } = this.#parts.swarm
-    const wanted = sessions.size < FULL_MESH_PEERS
-      ? PARALLEL_DIALS - this.#dialling
-      : sessions.size < GRAPH_DEGREE ? 1 : 0
+    // Where most have enough, looking for the last few costs them and us more than it brings.
+    const hasEnough = this.#refusals >= ENOUGH_REFUSALS && !this.#isShort
+    const wanted = hasEnough ? 0 : Math.min(PARALLEL_DIALS, this.#wantedPeers - sessions.size) - this.#dialling
     for (const candidate of this.#candidates.due(now, wanted)) {
       if (candidate.peerId !== undefined && sessions.has(candidate.peerId)) {
         this.#candidates.connected(candidate)

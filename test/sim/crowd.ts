@@ -1,5 +1,5 @@
 import { Bitfield } from '../../src/model/bitfield.ts'
-import { PARALLEL_DIALS } from '../../src/defaults.ts'
+import { ENOUGH_SHARE, PARALLEL_DIALS } from '../../src/defaults.ts'
 import { simNode } from './sim-node.ts'
 import { connect, SimPeer } from './sim-peer.ts'
 import type { SimNode } from './network.ts'
@@ -19,8 +19,10 @@ export interface CrowdParts {
   readonly cores: Cores | undefined
 }
 
-/** Neighbours accepted for each one looked for: discovery accepts far more (MAX_PEERS_PER_MODEL). */
+/** Neighbours that a peer in need of some makes others accept, for each that is looked for; discovery has more room. */
 const ROOM = 4
+/** Dials that cross give some more neighbours than they look for, refusals others fewer (`simulate -- meeting`). */
+const SPREAD = [0.9, 1.2] as const
 
 /** The publisher and the peers of one model: who arrives, whom they meet, who leaves. Stands for discovery. */
 export class Crowd {
@@ -35,6 +37,8 @@ export class Crowd {
   #unfinished = 0
   readonly #seen: Bitfield
   readonly #degree: number
+  /** Neighbours that each peer looks for, and accepts. */
+  readonly #wanted = new Map<SimPeer, number>()
   /** What each peer has still to dial, and how many dials it has under way. */
   readonly #dials = new Map<SimPeer, { waiting: Array<() => void>, underWay: number }>()
 
@@ -102,11 +106,27 @@ export class Crowd {
     return peer
   }
 
-  /** As discovery does: a peer dials others at random, those with few neighbours take it, until it has enough. */
+  /**
+   * As discovery does: a peer dials others at random until it has enough neighbours. Who has enough refuses it, unless
+   * it is short of them all the same.
+   */
   meet (peer: SimPeer): void {
-    for (const other of shuffled(this.alive, this.#parts.random)) {
-      if (peer.neighbours.size >= this.#degree) break
-      if (other === peer || peer.neighbours.has(other) || other.neighbours.size >= this.#degree * ROOM) continue
+    const others = shuffled(this.alive, this.#parts.random)
+    this.#meetSome(peer, others, this.#wantedBy(peer), other => this.#wantedBy(other))
+    this.#meetSome(peer, others, this.#degree * ENOUGH_SHARE, () => this.#degree * ROOM)
+  }
+
+  #wantedBy (peer: SimPeer): number {
+    const [least, most] = SPREAD
+    const wanted = this.#wanted.get(peer) ?? Math.round(this.#degree * (least + (most - least) * this.#parts.random()))
+    this.#wanted.set(peer, wanted)
+    return wanted
+  }
+
+  #meetSome (peer: SimPeer, others: readonly SimPeer[], wanted: number, roomOf: (other: SimPeer) => number): void {
+    for (const other of others) {
+      if (peer.neighbours.size >= wanted) break
+      if (other === peer || peer.neighbours.has(other) || other.neighbours.size >= roomOf(other)) continue
       peer.neighbours.add(other)
       other.neighbours.add(peer)
       this.#dial(peer, other)

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { PARALLEL_DIALS } from '../../src/defaults.ts'
+import { ENOUGH_SHARE, GRAPH_DEGREE, PARALLEL_DIALS } from '../../src/defaults.ts'
 import { dialsFirst } from '../../src/swarm/discovery.ts'
 import { meet } from './meeting.ts'
 
@@ -17,6 +17,18 @@ describe('peers that know only the publisher', () => {
     // A few at a time, each peer about half of its neighbours.
     expect(mostAtOnce).toBeLessThanOrEqual(PARALLEL_DIALS)
     expect(Math.max(...met)).toBeLessThan(lateTrips + 2.001 + DIAL_TRIPS * Math.ceil(mostDials / PARALLEL_DIALS))
+  })
+
+  it.each([[50, 0], [200, 0], [200, 100]])('%i of them, the last %i round trips late, have about as many neighbours each', async (
+    peers, lateTrips
+  ) => {
+    const { neighbours, mostDials } = await meet({ peers, lateTrips, restTrips: 100 })
+    expect(Math.min(...neighbours)).toBeGreaterThanOrEqual(GRAPH_DEGREE * ENOUGH_SHARE - 1)
+    expect(Math.max(...neighbours)).toBeLessThanOrEqual(1.5 * GRAPH_DEGREE)
+    const sorted = [...neighbours].sort((a, b) => a - b)
+    expect(sorted[peers >> 1]).toBe(GRAPH_DEGREE)
+    // Who meets refusals does not go from door to door.
+    expect(mostDials).toBeLessThanOrEqual(2 * GRAPH_DEGREE)
   })
 
   it('do not dial both ways', async () => {

@@ -1,5 +1,5 @@
 import { CID } from 'multiformats/cid'
-import { FULL_MESH_PEERS, GRAPH_DEGREE } from '../../src/defaults.ts'
+import { ENOUGH_SHARE, FULL_MESH_PEERS, GRAPH_DEGREE } from '../../src/defaults.ts'
 import { Discovery } from '../../src/swarm/discovery.ts'
 import { Reception } from '../../src/swarm/reception.ts'
 import { Reputation } from '../../src/swarm/reputation.ts'
@@ -27,6 +27,8 @@ export interface MeetingOptions {
   readonly seed?: number
   /** The last peer comes so many round trips after the others. Default: 0. */
   readonly lateTrips?: number
+  /** Looks again so many round trips after all have met. Default: 0. */
+  readonly restTrips?: number
 }
 
 /** In round trips since the connection to the publisher was there, for each peer. */
@@ -42,21 +44,24 @@ export interface Meeting {
   readonly mostAtOnce: number
   /** Of all peers. */
   readonly dials: number
+  /** Sessions of each peer in the end, the publisher's not counted. */
+  readonly neighbours: readonly number[]
 }
 
 /** Peers that know only the publisher find each other. */
-export async function meet ({ peers, seed = 1, lateTrips = 0 }: MeetingOptions): Promise<Meeting> {
+export async function meet ({ peers, seed = 1, lateTrips = 0, restTrips = 0 }: MeetingOptions): Promise<Meeting> {
   const world = { clock: new VirtualClock(), random: seededRandom(seed), nodes: new Map<string, MeetingNode>() }
   const idOf = (i: number): string => `${Math.floor(world.random() * 2 ** 40).toString(36)}-${i}`
   const publisher = new MeetingNode(world, idOf(0))
   const others = Array.from({ length: peers }, (_, i) => new MeetingNode(world, idOf(i + 1)))
-  const wanted = peers <= FULL_MESH_PEERS ? peers : GRAPH_DEGREE
+  const wanted = peers <= FULL_MESH_PEERS ? peers : Math.floor(GRAPH_DEGREE * ENOUGH_SHARE)
   for (const [i, node] of others.entries()) {
     const at = i === peers - 1 ? lateTrips * ROUND_TRIP_MS : 0
     world.clock.setTimer(at, () => { node.begin(publisher.id, wanted) })
   }
   const haveMet = (): boolean => others.every(one => one.metAt !== undefined)
   await world.clock.run({ untilMs: 60_000 + lateTrips * ROUND_TRIP_MS, until: haveMet })
+  if (restTrips > 0) await world.clock.run({ untilMs: world.clock.now() + restTrips * ROUND_TRIP_MS })
   const trips = (of: (node: MeetingNode) => number | undefined): number[] => {
     return others.map(node => ((of(node) ?? NaN) - node.beganAt) / ROUND_TRIP_MS - CONNECT_TRIPS)
   }
@@ -66,7 +71,8 @@ export async function meet ({ peers, seed = 1, lateTrips = 0 }: MeetingOptions):
     met: trips(node => node.metAt),
     mostDials: Math.max(...others.map(node => node.dials)),
     mostAtOnce: Math.max(...others.map(node => node.mostAtOnce)),
-    dials: others.reduce((sum, node) => sum + node.dials, 0)
+    dials: others.reduce((sum, node) => sum + node.dials, 0),
+    neighbours: others.map(({ swarm: { sessions } }) => sessions.size - (sessions.has(publisher.id) ? 1 : 0))
   }
 }
 
@@ -107,6 +113,7 @@ class MeetingNode implements Network {
       ourId: id,
       roots: () => [ROOT],
       swarmOf: async () => this.swarm,
+      hasEnough: swarm => this.#discovery.hasEnough(swarm),
       recordsFor: async (swarm, peerId) => await this.#discovery.recordsFor(swarm, peerId),
       prove: proofOf,
       reputation,

@@ -52,6 +52,7 @@ export class MemoryNode {
   readonly refusals: Array<[peerId: string, code: string]> = []
   /** What a peer is told that finds no room here. */
   records: Uint8Array[] = []
+  hasEnough = false
   readonly model: MemoryModel
   readonly ends: Array<Error | undefined> = []
   readonly random = seededRandom(seed++)
@@ -71,6 +72,7 @@ export class MemoryNode {
       roots: () => [model.manifest.root],
       swarmOf: async () => this.swarm,
       recordsFor: async () => this.records,
+      hasEnough: () => this.hasEnough,
       reputation: this.reputation,
       clock
     })

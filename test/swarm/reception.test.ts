@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest'
 import { isModelswarmError } from '../../src/errors.ts'
 import { WIRE_LIMITS } from '../../src/wire/limits.ts'
-import { ByeReason } from '../../src/wire/protocol.ts'
+import { ByeReason, Feature } from '../../src/wire/protocol.ts'
 import { VirtualClock } from '../sim/virtual-clock.ts'
 import { proofOf } from './instant-proof.ts'
 import { MemoryChannel } from './memory-channel.ts'
@@ -25,9 +25,11 @@ async function world (): Promise<World> {
   return { clock, model, node: (id, own = model) => new MemoryNode(id, clock, own) }
 }
 
-async function hello (model: MemoryModel, from: string, to: string, token = EMPTY): Promise<Message> {
+async function hello (
+  model: MemoryModel, from: string, to: string, { token = EMPTY, features = 0 } = {}
+): Promise<Message> {
   const proof = await proofOf(model.manifest.root, from, to)
-  return { type: 'hello', proof, features: 0, encodings: [0], mode: 0, tree: false, token }
+  return { type: 'hello', proof, features, encodings: [0], mode: 0, tree: false, token }
 }
 
 /** A puppet's control stream to a node. */
@@ -216,7 +218,7 @@ describe('reception', () => {
     const { clock, model, node } = await world()
     const a = node('a').serve()
     const { puppet, errors } = puppetFor(a)
-    puppet.send(await hello(model, 'puppet', 'a', new Uint8Array(16)))
+    puppet.send(await hello(model, 'puppet', 'a', { token: new Uint8Array(16) }))
     puppet.send({ type: 'holdings', blocks: model.manifest.blockCount, all: false, bits: EMPTY, unwanted: EMPTY })
     for (let i = 0; i < 1000; i++) puppet.send({ type: 'have', indexes: [i % model.manifest.blockCount] })
     await pass(clock, 200)
@@ -230,7 +232,7 @@ describe('reception', () => {
     const [near, puppet] = MemoryChannel.pair(clock)
     const never = new Promise<MemoryChannel>(() => {})
     a.reception.open(a.swarm, 'puppet', { control: near, openData: async () => await never }).catch((err: unknown) => { throw err })
-    puppet.listen().send(await hello(model, 'puppet', 'a', new Uint8Array(16)))
+    puppet.listen().send(await hello(model, 'puppet', 'a', { token: new Uint8Array(16) }))
     for (let i = 0; i <= WIRE_LIMITS.earlyMessages; i++) puppet.send({ type: 'alive', answer: true })
     await pass(clock, 200)
     expect(puppet.ends).toHaveLength(1)
@@ -296,5 +298,26 @@ describe('reception', () => {
     expect(typesOf(stranger)).toEqual(['hello', 'peers', 'bye'])
     expect(byesOf(stranger)).toEqual([ByeReason.full])
     expect(full.swarm.sessions.size).toBe(0)
+  })
+
+  it('sends a newcomer on when it has enough peers, unless the newcomer is short of them', async () => {
+    const { clock, model, node } = await world()
+    const content = node('content')
+    content.serve()
+    content.hasEnough = true
+    content.records = [Uint8Array.of(1, 2, 3)]
+    const [plenty, short] = [strangerTo(content, 'plenty'), strangerTo(content, 'short')]
+    plenty.send(await hello(model, 'plenty', 'content'))
+    short.send(await hello(model, 'short', 'content', { features: Feature.wantsPeers }))
+    await pass(clock, 100)
+    expect([typesOf(plenty), byesOf(plenty)]).toEqual([['hello', 'peers', 'bye'], [ByeReason.full]])
+    expect(byesOf(short)).toEqual([])
+    expect([...content.swarm.sessions.keys()]).toEqual(['short'])
+    // One that has a session, and opens another for it, takes no room.
+    const again = strangerTo(content, 'short')
+    again.send(await hello(model, 'short', 'content'))
+    await pass(clock, 100)
+    expect(byesOf(again)).toEqual([])
+    expect([...content.swarm.sessions.keys()]).toEqual(['short'])
   })
 })

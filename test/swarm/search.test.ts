@@ -1,10 +1,15 @@
 import { describe, expect, it, vi } from 'vitest'
+import {
+  ENOUGH_REFUSALS, ENOUGH_SHARE, FULL_MESH_PEERS, GRAPH_DEGREE, PARALLEL_DIALS
+} from '../../src/defaults.ts'
 import { ModelswarmError } from '../../src/errors.ts'
 import { byeError } from '../../src/swarm/bye-error.ts'
 import { Search } from '../../src/swarm/search.ts'
+import { Session } from '../../src/swarm/session.ts'
 import { troubleOf } from '../../src/swarm/trouble.ts'
 import { ByeReason } from '../../src/wire/protocol.ts'
 import { VirtualClock } from '../sim/virtual-clock.ts'
+import { MemoryChannel } from './memory-channel.ts'
 import { MemoryNode, dial, memoryModel, pass } from './memory-node.ts'
 
 vi.mock('../../src/swarm/proof.ts', async () => await import('./instant-proof.ts'))
@@ -117,4 +122,93 @@ describe('a search', () => {
     expect(search.report()).toEqual([])
     search.stop()
   })
+
+  it('takes refusals for an answer while it has most of what it wants, and insists when it has less', async () => {
+    const clock = new VirtualClock()
+    const sessions = new Map<string, Session>()
+    const full = new Set<string>()
+    const dialled: string[] = []
+    const search = new Search({
+      ourId: 'us',
+      swarm: { sessions },
+      dial: async ({ key }) => {
+        dialled.push(key)
+        const isLetIn = !full.has(key) || search.insists
+        sessions.set(key, session(key))
+        if (!isLetIn) clock.setTimer(10, () => { end(key, byeError(ByeReason.full, key)) })
+      },
+      refusedForMs: () => 0,
+      clock,
+      random: () => 0.5,
+      signal: new AbortController().signal
+    })
+    const end = (key: string, err?: Error): void => {
+      sessions.delete(key)
+      search.onSessionEnd(session(key), err)
+    }
+    for (let i = 0; i < 60; i++) {
+      // The first dozen have room.
+      if (i >= 12) full.add(`p${i}`)
+      search.add({ peerId: `p${i}`, addrs: ['somewhere'], isHint: false })
+    }
+    await pass(clock, 60_000)
+    expect(sessions.size).toBe(GRAPH_DEGREE * ENOUGH_SHARE)
+    expect([search.isContent, search.insists]).toEqual([false, false])
+    // The dozen, the refusals that are enough, and those under way meanwhile.
+    expect(dialled.length).toBeLessThanOrEqual(12 + ENOUGH_REFUSALS + PARALLEL_DIALS)
+    end('p0')
+    await pass(clock, 1000)
+    expect(sessions.size).toBe(GRAPH_DEGREE * ENOUGH_SHARE)
+    expect(dialled.length).toBeLessThanOrEqual(12 + ENOUGH_REFUSALS + 2 * PARALLEL_DIALS)
+    search.stop()
+  })
+
+  it.each([[FULL_MESH_PEERS, FULL_MESH_PEERS], [FULL_MESH_PEERS + 1, GRAPH_DEGREE]])('of %i peers it wants %i', async (known, wanted) => {
+    const clock = new VirtualClock()
+    const sessions = new Map<string, Session>()
+    const search = new Search({
+      ourId: 'us',
+      swarm: { sessions },
+      dial: async ({ key }) => {
+        await new Promise<void>(resolve => { clock.setTimer(10, resolve) })
+        sessions.set(key, session(key))
+      },
+      refusedForMs: () => 0,
+      clock,
+      random: () => 0.5,
+      signal: new AbortController().signal
+    })
+    for (let i = 0; i < known; i++) search.add({ peerId: `p${i}`, addrs: ['somewhere'], isHint: false })
+    await pass(clock, 10_000)
+    expect([sessions.size, search.isContent]).toEqual([wanted, true])
+    search.stop()
+  })
+
+  it('does not dial a peer without room as often as one that was lost', async () => {
+    const clock = new VirtualClock()
+    const dialledAt: number[] = []
+    const search: Search = new Search({
+      ourId: 'us',
+      swarm: { sessions: new Map() },
+      // It answers Hello, and then says that it is full.
+      dial: async ({ key }) => {
+        dialledAt.push(clock.now())
+        clock.setTimer(10, () => { search.onSessionEnd(session(key), byeError(ByeReason.full, key)) })
+      },
+      refusedForMs: () => 0,
+      clock,
+      random: () => 0.5,
+      signal: new AbortController().signal
+    })
+    search.add({ peerId: 'full', addrs: ['somewhere'], isHint: true })
+    await pass(clock, 60_000)
+    expect(dialledAt.length).toBeLessThan(12)
+    expect(search.report().map(({ name, trouble }) => [name, trouble.kind])).toEqual([['somewhere', 'full']])
+    search.stop()
+  })
 })
+
+function session (peerId: string): Session {
+  const [control] = MemoryChannel.pair(new VirtualClock())
+  return new Session({ peerId, isOutbound: true, control, clock: new VirtualClock() })
+}
