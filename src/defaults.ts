@@ -81,10 +81,13 @@ export const FIRST_GRANT_BYTES = 512 * KIB
 /** Upper end of credit for one source: 1 Gbit/s at 64 ms, 200 Mbit/s at 320 ms. */
 export const MAX_CREDIT_BYTES = 8 * MIB
 /**
- * Queueing allowance on top of the round trip: credit = rate x (RTT + this). With 30 simulated crowds of 200 and more
- * end 0.01 of the bound earlier; but on machines whose processors are busy that leaves the line idle.
+ * Queueing allowance on top of the round trip: credit = rate x (RTT + this), and what so many open sources have of it
+ * is shared by more. What is asked early waits at the busy for what others could give soon: with half the allowance
+ * simulated crowds of 200 and more end 0.01 of the bound earlier. But few sources with less leave the line idle where
+ * the processor is busy.
  */
 export const CREDIT_QUEUE_MS = 60
+export const CREDIT_QUEUE_SOURCES = 8
 /**
  * The wait for an answer counts as round trip up to this: requests stand behind blocks in our own sockets. Beyond it
  * the source itself is busy, and more requests would only queue there.

@@ -43,6 +43,7 @@ export class Plan {
   /** Since when blocks have been missing that no open source had room for. */
   #scarceSince: number | undefined
   #wakeAt: number | undefined
+  #openQueueMs = 0
 
   constructor (parts: PlanParts) {
     this.#ledger = parts.ledger
@@ -61,6 +62,7 @@ export class Plan {
   /** What to ask of whom now. */
   next (now: number): Action[] {
     this.#wakeAt = undefined
+    this.#openQueueMs = this.#ledger.queueMs()
     this.#dropSilent(now)
     const turns = new Turns(() => this.#ledger.roomBytes >= this.#ledger.states.leastMissingBytes)
     const spares: SchedulerSource[] = []
@@ -89,8 +91,9 @@ export class Plan {
       return
     }
     source.lookAgainAt = Infinity
-    const credit = source.meter.creditBytes(this.#maxBlockBytes)
-    const room = Math.min(source.mostBytes(this.#maxBlockBytes) - source.outstandingBytes, this.#ledger.roomBytes)
+    const credit = source.meter.creditBytes(this.#maxBlockBytes, false, this.#openQueueMs)
+    const limit = source.mostBytes(this.#maxBlockBytes, this.#openQueueMs)
+    const room = Math.min(limit - source.outstandingBytes, this.#ledger.roomBytes)
     const { blocks, seen } = room < this.#ledger.states.leastMissingBytes
       ? { blocks: [], seen: 0 }
       : pick({
@@ -229,8 +232,7 @@ export class Plan {
 
   /** It would not give the block a while ago, or is not believed to have it. */
   #isPassedOver (source: SchedulerSource, block: number, now: number): boolean {
-    const { doubted } = this.#ledger
-    if (doubted.size > 0 && this.#ledger.isDoubtful(source, block, now)) return true
+    if (this.#ledger.doubted.size > 0 && this.#ledger.isDoubtful(source, block, now)) return true
     const retryAt = source.refused.get(block)
     if (retryAt === undefined) return false
     if (retryAt > now) {

@@ -69,9 +69,10 @@ export class SchedulerSource {
    * lags finds plenty everywhere: a second block on its way keeps a slow start from lasting for ever, when requests
    * wait behind its own uploads, and so each block takes long, which reads like a slow source.
    */
-  mostBytes (maxBlockBytes: number): number {
+  mostBytes (maxBlockBytes: number, queueMs?: number): number {
     const { meter } = this
     if (this.mode === Mode.choosing) return meter.creditBytes(maxBlockBytes, true)
-    return Math.max(meter.creditBytes(maxBlockBytes), LAGGARD_CREDIT_BLOCKS * maxBlockBytes, meter.promptBytes)
+    const credit = meter.creditBytes(maxBlockBytes, false, queueMs)
+    return Math.max(credit, LAGGARD_CREDIT_BLOCKS * maxBlockBytes, meter.promptBytes)
   }
 }

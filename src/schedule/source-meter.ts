@@ -125,14 +125,14 @@ export class SourceMeter {
 
   /**
    * Credit in bytes, for blocks of at most `blockBytes`. A choosing publisher starts with more: what it chooses is
-   * asked of nobody else, so that a deep queue there cannot hold anybody up.
+   * asked of nobody else, so that a deep queue there cannot hold anybody up. `openQueueMs` is the allowance of others.
    */
-  creditBytes (blockBytes: number, isChoosing = false): number {
+  creditBytes (blockBytes: number, isChoosing = false, openQueueMs = CREDIT_QUEUE_MS): number {
     if (this.#rateBytesPerMs === 0) {
       return Math.max(isChoosing ? FIRST_GRANT_BYTES : FIRST_CREDIT_BYTES, 2 * blockBytes)
     }
     const waitMs = Math.max(this.#rttMs, Math.min(this.#latencyMs, CREDIT_LATENCY_MS))
-    const queueMs = isChoosing ? Math.max(CREDIT_QUEUE_MS, 2 * this.#rttMs) : CREDIT_QUEUE_MS
+    const queueMs = isChoosing ? Math.max(CREDIT_QUEUE_MS, 2 * this.#rttMs) : openQueueMs
     const window = blockBytes + this.#rateBytesPerMs * (waitMs + queueMs)
     return Math.min(window, Math.max(MAX_CREDIT_BYTES, blockBytes))
   }

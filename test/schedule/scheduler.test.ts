@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { ENDGAME_AFTER_MS, FIRST_RTT_MS, SILENT_SOURCE_MS } from '../../src/defaults.ts'
+import { CREDIT_QUEUE_SOURCES, ENDGAME_AFTER_MS, FIRST_RTT_MS, SILENT_SOURCE_MS } from '../../src/defaults.ts'
 import { Bitfield } from '../../src/model/bitfield.ts'
 import { BlockStates } from '../../src/schedule/block-states.ts'
 import { Scheduler } from '../../src/schedule/scheduler.ts'
@@ -103,6 +103,28 @@ describe('scheduler', () => {
     expect(blocksOf(one.plan(0), 'request')).toHaveLength(FIRST_BLOCKS)
     expect(one.outstandingBytes).toBe(FIRST_BLOCKS * SIZE)
     expect(blocksOf(one.plan(1), 'request')).toEqual([])
+  })
+
+  it('asks less of each source when there are many, for what waits at all of them together', () => {
+    const askedOf = (others: number): number => {
+      const one = scheduler(1000)
+      one.addSource('a', all(1000), Mode.open)
+      // What comes waits for longer than the path is long: it queues.
+      one.onRoundTrip('a', 5)
+      for (let i = 0; i < others; i++) one.addSource(`idle${i}`, new Bitfield(1000), Mode.open)
+      // 64 KiB each 20 ms.
+      for (let now = 0; now < 2000; now += 20) {
+        const [block] = one.sources.get('a')?.asked ?? blocksOf(one.plan(now), 'request')
+        if (block !== undefined) deliver(one, 'a', block, now)
+        one.plan(now)
+      }
+      return one.outstandingBytes
+    }
+    const few = askedOf(1)
+    expect(few).toBeGreaterThan(3 * SIZE)
+    expect(askedOf(CREDIT_QUEUE_SOURCES - 1)).toBe(few)
+    expect(askedOf(8 * CREDIT_QUEUE_SOURCES)).toBeLessThan(few)
+    expect(askedOf(8 * CREDIT_QUEUE_SOURCES)).toBeGreaterThanOrEqual(2 * SIZE)
   })
 
   it('asks nobody twice for a block as long as something is missing', () => {
