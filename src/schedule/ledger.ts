@@ -1,4 +1,3 @@
-import { CREDIT_QUEUE_MS, CREDIT_QUEUE_SOURCES } from '../defaults.ts'
 import { Mode } from '../wire/protocol.ts'
 import { SchedulerSource } from './scheduler-source.ts'
 import type { BlockStates } from './block-states.ts'
@@ -44,13 +43,6 @@ export class Ledger {
   /** What may still be asked of all sources together. */
   get roomBytes (): number {
     return this.#budgetBytes - this.#outstandingBytes
-  }
-
-  /** What may wait at each open source beyond its round trip, in ms: many share what a few have. */
-  queueMs (): number {
-    let open = 0
-    for (const { mode } of this.sources.values()) if (mode === Mode.open) open++
-    return CREDIT_QUEUE_MS * Math.min(1, CREDIT_QUEUE_SOURCES / Math.max(1, open))
   }
 
   add (id: string, cost: number, holdings: Bitfield, mode: Mode): void {

@@ -5,6 +5,7 @@ import {
 import { Mode } from '../wire/protocol.ts'
 import { pick, trim } from './picker.ts'
 import { rivalOf } from './rival.ts'
+import { queueMsOf } from './source-meter.ts'
 import { Turns } from './turns.ts'
 import type { Availability } from './availability.ts'
 import type { Ledger } from './ledger.ts'
@@ -39,7 +40,7 @@ export class Plan {
   readonly #maxBlockBytes: number
   readonly #random: () => number
   readonly #spareGraceMs: number
-  #actions: Action[] = []
+  readonly #actions: Action[] = []
   /** Since when blocks have been missing that no open source had room for. */
   #scarceSince: number | undefined
   #wakeAt: number | undefined
@@ -62,16 +63,18 @@ export class Plan {
   /** What to ask of whom now. */
   next (now: number): Action[] {
     this.#wakeAt = undefined
-    this.#openQueueMs = this.#ledger.queueMs()
     this.#dropSilent(now)
     const turns = new Turns(() => this.#ledger.roomBytes >= this.#ledger.states.leastMissingBytes)
     const spares: SchedulerSource[] = []
+    let open = 0
     for (const source of this.#ledger.sources.values()) {
+      if (source.mode === Mode.open) open++
       if (source.lookAgainAt <= now) source.isDirty = true
       else if (source.lookAgainAt < Infinity) this.#wake(source.lookAgainAt)
       if (source.mode === Mode.spare) spares.push(source)
       else if (source.isDirty) turns.add(source)
     }
+    this.#openQueueMs = queueMsOf(open)
     // Who is passed by for want of room is asked when there is some; the silent, who hold it, have been dropped above.
     for (let source = turns.next(); source !== undefined; source = turns.next()) {
       if (source.mode === Mode.open) this.#fill(source, now, BLOCKS_PER_PLAN)
@@ -79,9 +82,7 @@ export class Plan {
     }
     this.#fillSpare(spares, now)
     if (this.#ledger.states.missing.count === 0) this.#endgame(now)
-    const actions = this.#actions
-    this.#actions = []
-    return actions
+    return this.#actions.splice(0)
   }
 
   /** Rule 1. */
@@ -91,7 +92,6 @@ export class Plan {
       return
     }
     source.lookAgainAt = Infinity
-    const credit = source.meter.creditBytes(this.#maxBlockBytes, false, this.#openQueueMs)
     const limit = source.mostBytes(this.#maxBlockBytes, this.#openQueueMs)
     const room = Math.min(limit - source.outstandingBytes, this.#ledger.roomBytes)
     const { blocks, seen } = room < this.#ledger.states.leastMissingBytes
@@ -107,15 +107,15 @@ export class Plan {
         skip: block => leave?.(block) === true || this.#isPassedOver(source, block, now)
       })
     if (blocks.length < most) source.isDirty = false
-    const mostNow = Math.max(credit, this.#maxBlockBytes) - source.outstandingBytes
-    if (seen < PLENTY_BLOCKS) trim(blocks, mostNow, this.#sizeOf)
+    const credit = source.meter.creditBytes(this.#maxBlockBytes, this.#openQueueMs)
+    if (seen < PLENTY_BLOCKS) trim(blocks, credit - source.outstandingBytes, this.#sizeOf)
     if (blocks.length > 0) this.#ask(source, blocks, now)
   }
 
   /** Rule 2: keep what is granted at the credit, in steps large enough not to chatter. */
   #grant (source: SchedulerSource, now: number): void {
     source.isDirty = false
-    const credit = source.meter.creditBytes(this.#maxBlockBytes, true)
+    const credit = source.meter.grantBytes(this.#maxBlockBytes)
     if (source.useless > USELESS_IN_A_ROW && source.uselessUntil > now) {
       source.lookAgainAt = source.uselessUntil
       this.#wake(source.uselessUntil)

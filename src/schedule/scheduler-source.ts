@@ -71,8 +71,8 @@ export class SchedulerSource {
    */
   mostBytes (maxBlockBytes: number, queueMs?: number): number {
     const { meter } = this
-    if (this.mode === Mode.choosing) return meter.creditBytes(maxBlockBytes, true)
-    const credit = meter.creditBytes(maxBlockBytes, false, queueMs)
+    if (this.mode === Mode.choosing) return meter.grantBytes(maxBlockBytes)
+    const credit = meter.creditBytes(maxBlockBytes, queueMs)
     return Math.max(credit, LAGGARD_CREDIT_BLOCKS * maxBlockBytes, meter.promptBytes)
   }
 }

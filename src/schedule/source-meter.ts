@@ -1,7 +1,12 @@
 import {
-  CREDIT_LATENCY_MS, CREDIT_QUEUE_MS, FIRST_CREDIT_BYTES, FIRST_GRANT_BYTES, FIRST_RTT_MS, LIFE_BYTES, MAX_CREDIT_BYTES,
-  MOST_SILENT_MS, PROMPT_MS, RATE_SAMPLE_MS, SILENT_SOURCE_MS
+  CREDIT_LATENCY_MS, CREDIT_QUEUE_MS, CREDIT_QUEUE_SOURCES, FIRST_CREDIT_BYTES, FIRST_GRANT_BYTES, FIRST_RTT_MS,
+  LIFE_BYTES, MAX_CREDIT_BYTES, MOST_SILENT_MS, PROMPT_MS, RATE_SAMPLE_MS, SILENT_SOURCE_MS
 } from '../defaults.ts'
+
+/** What may wait at each of so many open sources beyond its round trip, in ms: many share what a few have. */
+export function queueMsOf (openSources: number): number {
+  return CREDIT_QUEUE_MS * Math.min(1, CREDIT_QUEUE_SOURCES / openSources)
+}
 
 /**
  * Measures one source and derives its credit: how many bytes may be asked of it and not yet be here.
@@ -123,16 +128,22 @@ export class SourceMeter {
     this.#rateBytesPerMs = 1e-9
   }
 
+  /** Credit in bytes, for blocks of at most `blockBytes`, where `queueMs` may wait beyond the round trip. */
+  creditBytes (blockBytes: number, queueMs = CREDIT_QUEUE_MS): number {
+    return this.#windowBytes(blockBytes, queueMs, FIRST_CREDIT_BYTES)
+  }
+
   /**
-   * Credit in bytes, for blocks of at most `blockBytes`. A choosing publisher starts with more: what it chooses is
-   * asked of nobody else, so that a deep queue there cannot hold anybody up. `openQueueMs` is the allowance of others.
+   * The same for what a choosing publisher is granted. It starts with more: what it chooses is asked of nobody else, so
+   * that a deep queue there cannot hold anybody up.
    */
-  creditBytes (blockBytes: number, isChoosing = false, openQueueMs = CREDIT_QUEUE_MS): number {
-    if (this.#rateBytesPerMs === 0) {
-      return Math.max(isChoosing ? FIRST_GRANT_BYTES : FIRST_CREDIT_BYTES, 2 * blockBytes)
-    }
+  grantBytes (blockBytes: number): number {
+    return this.#windowBytes(blockBytes, Math.max(CREDIT_QUEUE_MS, 2 * this.#rttMs), FIRST_GRANT_BYTES)
+  }
+
+  #windowBytes (blockBytes: number, queueMs: number, firstBytes: number): number {
+    if (this.#rateBytesPerMs === 0) return Math.max(firstBytes, 2 * blockBytes)
     const waitMs = Math.max(this.#rttMs, Math.min(this.#latencyMs, CREDIT_LATENCY_MS))
-    const queueMs = isChoosing ? Math.max(CREDIT_QUEUE_MS, 2 * this.#rttMs) : openQueueMs
     const window = blockBytes + this.#rateBytesPerMs * (waitMs + queueMs)
     return Math.min(window, Math.max(MAX_CREDIT_BYTES, blockBytes))
   }

@@ -16,7 +16,7 @@ const SIZE = 64 * KIB
 /** What a source is asked for before its rate is known. */
 const FIRST_CREDIT = new SourceMeter().creditBytes(SIZE)
 /** What a choosing publisher is granted then. */
-const FIRST_GRANT = new SourceMeter().creditBytes(SIZE, true)
+const FIRST_GRANT = new SourceMeter().grantBytes(SIZE)
 const FIRST_BLOCKS = Math.floor(FIRST_CREDIT / SIZE)
 
 function all (blocks: number): Bitfield {
