@@ -12,6 +12,8 @@ export interface Candidate {
   state: 'waiting' | 'dialling' | 'connected'
   nextAt: number
   failures: number
+  /** It had no room for us when it was last reached. */
+  isFull: boolean
 }
 
 /** The candidates of one swarm, and when each is to be tried next: growing pauses, hints for ever. Pure. */
@@ -52,18 +54,22 @@ export class Candidates {
       isHint: found.isHint,
       state: 'waiting',
       nextAt: found.at,
-      failures: 0
+      failures: 0,
+      isFull: false
     })
   }
 
-  /** The candidates to dial now, hints first. */
-  due (now: number, most: number): Candidate[] {
+  /**
+   * The candidates to dial now, hints first: `most` of any kind; up to `mostHints` where they are hints that had room
+   * for us, for a publisher that was lost may be the only one to have a block, however many peers there are.
+   */
+  due (now: number, most: number, mostHints = most): Candidate[] {
     const due: Candidate[] = []
     for (const candidate of this.#all.values()) {
       if (candidate.state === 'waiting' && candidate.nextAt <= now) due.push(candidate)
     }
     due.sort((a, b) => Number(b.isHint) - Number(a.isHint) || a.nextAt - b.nextAt)
-    return due.slice(0, Math.max(0, most))
+    return due.filter(({ isHint, isFull }, i) => i < most || (isHint && !isFull && i < mostHints))
   }
 
   /** When the next one is due. */
@@ -87,6 +93,7 @@ export class Candidates {
   connected (candidate: Candidate): void {
     candidate.state = 'connected'
     candidate.failures = 0
+    candidate.isFull = false
   }
 
   /** A session with this peer ended: it is tried again after the first pause. */
@@ -101,7 +108,9 @@ export class Candidates {
   /** A peer ended its session for want of room: a failure, though it could be reached. */
   refused (peerId: string, now: number, random: () => number): void {
     for (const candidate of this.#all.values()) {
-      if (candidate.peerId === peerId && candidate.state === 'connected') this.failed(candidate, now, random)
+      if (candidate.peerId !== peerId) continue
+      candidate.isFull = true
+      if (candidate.state === 'connected') this.failed(candidate, now, random)
     }
   }
 

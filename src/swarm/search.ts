@@ -141,7 +141,7 @@ export class Search {
     // Where most have enough, looking for the last few costs them and us more than it brings.
     const hasEnough = this.#refusals >= ENOUGH_REFUSALS && !this.#isShort
     const wanted = hasEnough ? 0 : Math.min(PARALLEL_DIALS, this.#wantedPeers - sessions.size) - this.#dialling
-    for (const candidate of this.#candidates.due(now, wanted)) {
+    for (const candidate of this.#candidates.due(now, wanted, PARALLEL_DIALS - this.#dialling)) {
       if (candidate.peerId !== undefined && sessions.has(candidate.peerId)) {
         this.#candidates.connected(candidate)
         continue

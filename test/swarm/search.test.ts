@@ -184,6 +184,39 @@ describe('a search', () => {
     search.stop()
   })
 
+  it('dials a hint that was lost though it has enough peers, and none that had no room', async () => {
+    const clock = new VirtualClock()
+    const sessions = new Map<string, Session>()
+    const dialled: string[] = []
+    const search = new Search({
+      ourId: 'us',
+      swarm: { sessions },
+      dial: async ({ key }) => {
+        dialled.push(key)
+        sessions.set(key, session(key))
+      },
+      refusedForMs: () => 0,
+      clock,
+      random: () => 0.5,
+      signal: new AbortController().signal
+    })
+    const end = (key: string, err?: Error): void => {
+      sessions.delete(key)
+      search.onSessionEnd(session(key), err)
+    }
+    for (const key of ['publisher', 'full']) search.add({ peerId: key, addrs: ['somewhere'], isHint: true })
+    await pass(clock, 100)
+    for (let i = 0; i < 60; i++) search.add({ peerId: `p${i}`, addrs: ['somewhere'], isHint: false })
+    await pass(clock, 10_000)
+    for (let i = 0; i < 4; i++) sessions.set(`inbound${i}`, session(`inbound${i}`))
+    end('publisher')
+    end('full', byeError(ByeReason.full, 'full'))
+    dialled.length = 0
+    await pass(clock, 60_000)
+    expect([dialled, search.isContent]).toEqual([['publisher'], true])
+    search.stop()
+  })
+
   it('does not dial a peer without room as often as one that was lost', async () => {
     const clock = new VirtualClock()
     const dialledAt: number[] = []
