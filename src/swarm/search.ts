@@ -1,6 +1,6 @@
 import {
-  ENOUGH_REFUSALS, ENOUGH_SHARE, FULL_MESH_PEERS, GRAPH_DEGREE, MAX_TRIED, PARALLEL_DIALS, REDIAL_MAX_MS,
-  SEARCH_IDLE_TICK_MS, SEARCH_TICK_MS
+  ENOUGH_REFUSALS, ENOUGH_SHARE, FULL_MESH_PEERS, GRAPH_DEGREE, IDLE_NEIGHBOUR_MS, MAX_TRIED, MOST_SESSIONS_TO_DIAL,
+  PARALLEL_DIALS, REDIAL_MAX_MS, SEARCH_IDLE_TICK_MS, SEARCH_TICK_MS
 } from '../defaults.ts'
 import { Candidates } from './candidates.ts'
 import { troubleOf } from './trouble.ts'
@@ -59,7 +59,7 @@ export class Search {
 
   /** True when no newcomer is needed: all of a small swarm is wanted, and of a large one a few. */
   get isContent (): boolean {
-    return this.#parts.swarm.sessions.size >= this.#wantedPeers
+    return this.#neighbours >= this.#wantedPeers
   }
 
   /** True when we have too few after several refusals: who is dialled now is to let us in. */
@@ -68,7 +68,15 @@ export class Search {
   }
 
   get #isShort (): boolean {
-    return this.#parts.swarm.sessions.size < this.#wantedPeers * ENOUGH_SHARE
+    return this.#neighbours < this.#wantedPeers * ENOUGH_SHARE
+  }
+
+  /** Peers that are new or have given something lately: with those that only sit there nobody is to be kept content. */
+  get #neighbours (): number {
+    const since = this.#parts.clock.now() - IDLE_NEIGHBOUR_MS
+    let count = 0
+    for (const { gaveAt } of this.#parts.swarm.sessions.values()) if (gaveAt > since) count++
+    return count
   }
 
   get #wantedPeers (): number {
@@ -140,7 +148,8 @@ export class Search {
     const { sessions } = this.#parts.swarm
     // Where most have enough, looking for the last few costs them and us more than it brings.
     const hasEnough = this.#refusals >= ENOUGH_REFUSALS && !this.#isShort
-    const wanted = hasEnough ? 0 : Math.min(PARALLEL_DIALS, this.#wantedPeers - sessions.size) - this.#dialling
+    const missing = Math.min(this.#wantedPeers - this.#neighbours, MOST_SESSIONS_TO_DIAL - sessions.size)
+    const wanted = hasEnough ? 0 : Math.min(PARALLEL_DIALS, missing) - this.#dialling
     for (const candidate of this.#candidates.due(now, wanted, PARALLEL_DIALS - this.#dialling)) {
       if (candidate.peerId !== undefined && sessions.has(candidate.peerId)) {
         this.#candidates.connected(candidate)

@@ -43,6 +43,8 @@ export class Session {
   readonly their = new PeerState()
   /** The least round trip measured, in ms; undefined until the first. */
   roundTripMs: number | undefined
+  /** When a block of theirs was last stored, or the session began, in the clock's ms. */
+  gaveAt: number
   readonly sentLately = new SentLately()
   readonly #control: Channel
   readonly #clock: Clock
@@ -62,6 +64,7 @@ export class Session {
     this.isOutbound = parts.isOutbound
     this.#control = parts.control
     this.#clock = parts.clock
+    this.gaveAt = parts.clock.now()
     this.#onEnd = parts.onEnd ?? (() => {})
     this.#allowance = new Allowance(parts.clock.now(), parts.burst ?? WIRE_LIMITS.messageBurst)
     this.#keepalive = new Keepalive({

@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from 'vitest'
 import {
-  ENOUGH_REFUSALS, ENOUGH_SHARE, FULL_MESH_PEERS, GRAPH_DEGREE, PARALLEL_DIALS
+  ENOUGH_REFUSALS, ENOUGH_SHARE, FULL_MESH_PEERS, GRAPH_DEGREE, IDLE_NEIGHBOUR_MS, MOST_SESSIONS_TO_DIAL,
+  PARALLEL_DIALS
 } from '../../src/defaults.ts'
 import { ModelswarmError } from '../../src/errors.ts'
 import { byeError } from '../../src/swarm/bye-error.ts'
@@ -184,6 +185,34 @@ describe('a search', () => {
     search.stop()
   })
 
+  it('is not kept content by peers that give nothing, and does not dial without end for them', async () => {
+    const clock = new VirtualClock()
+    const sessions = new Map<string, Session>()
+    const search = new Search({
+      ourId: 'us',
+      swarm: { sessions },
+      dial: async ({ key }) => { sessions.set(key, session(key, clock.now())) },
+      refusedForMs: () => 0,
+      clock,
+      random: () => 0.5,
+      signal: new AbortController().signal
+    })
+    for (let i = 0; i < FULL_MESH_PEERS; i++) sessions.set(`idle${i}`, session(`idle${i}`, clock.now()))
+    for (let i = 0; i < 100; i++) search.add({ peerId: `p${i}`, addrs: ['somewhere'], isHint: false })
+    expect(search.isContent).toBe(true)
+    await pass(clock, IDLE_NEIGHBOUR_MS - 1)
+    expect([search.isContent, sessions.size]).toEqual([true, FULL_MESH_PEERS])
+    await pass(clock, 4000)
+    expect([search.isContent, sessions.size]).toEqual([true, FULL_MESH_PEERS + GRAPH_DEGREE])
+    // Half of the new ones give: others are dialled in place of the other half.
+    for (let i = 0; i < GRAPH_DEGREE / 2; i++) sessions.set(`p${i}`, session(`p${i}`, clock.now() + 40_000))
+    await pass(clock, IDLE_NEIGHBOUR_MS)
+    expect([search.isContent, sessions.size]).toEqual([true, FULL_MESH_PEERS + 1.5 * GRAPH_DEGREE])
+    await pass(clock, 20 * IDLE_NEIGHBOUR_MS)
+    expect([search.isContent, sessions.size]).toEqual([false, MOST_SESSIONS_TO_DIAL])
+    search.stop()
+  })
+
   it('dials a hint that was lost though it has enough peers, and none that had no room', async () => {
     const clock = new VirtualClock()
     const sessions = new Map<string, Session>()
@@ -241,7 +270,10 @@ describe('a search', () => {
   })
 })
 
-function session (peerId: string): Session {
+/** One that gives all the time, or gave last at that time. */
+function session (peerId: string, gaveAt = Infinity): Session {
   const [control] = MemoryChannel.pair(new VirtualClock())
-  return new Session({ peerId, isOutbound: true, control, clock: new VirtualClock() })
+  const made = new Session({ peerId, isOutbound: true, control, clock: new VirtualClock() })
+  made.gaveAt = gaveAt
+  return made
 }
