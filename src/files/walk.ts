@@ -39,9 +39,10 @@ interface Place {
 /**
  * The files and empty folders of a model, depth first, each folder's entries in byte order of their UTF-8 names, so
  * that the order is the tree's. A path that is a file gives that file by the last segment of the path. Links are
- * followed, also out of the folder; a link to a folder that we are in is skipped with a note.
+ * followed, also out of the folder; a link to a folder that we are in is skipped with a note, and so is a state
+ * folder.
  *
- * @throws ModelswarmError ERR_PATH_NOT_FOUND (also a dangling link), ERR_PATH_KIND (socket, FIFO, device),
+ * @throws ModelswarmError ERR_PATH_NOT_FOUND (also a dangling link), ERR_PATH_KIND (socket, FIFO, device, state),
  *   ERR_PATH_EMPTY (no file at all), ERR_PATH_PERMISSION, ERR_UNSAFE_NAME (a name that is no UTF-8), ERR_DISK; the
  *   signal's reason when aborted
  */
@@ -72,6 +73,14 @@ async function * walkFolder (folder: Place, options: WalkOptions): AsyncGenerato
   })
   names.sort(Buffer.compare)
   const { attempted = 'publish' } = options
+  if (await isStateFolder(folder.absolute, names)) {
+    const seen = 'it is a state folder of modelswarm, which holds the private keys of this machine'
+    if (folder.path === '') {
+      throw new ModelswarmError('ERR_PATH_KIND',
+        `Cannot ${attempted} ${folder.absolute}: ${seen}; keep state and models in folders of their own`, { path: folder.absolute })
+    }
+    return options.onNote?.(`Skipped ${folder.absolute}: ${seen}`)
+  }
   let kept = 0
   for (const bytes of names) {
     options.signal?.throwIfAborted()
@@ -94,6 +103,14 @@ async function * walkFolder (folder: Place, options: WalkOptions): AsyncGenerato
     yield * walkFolder({ path, absolute, above: [...folder.above, key] }, options)
   }
   if (kept === 0 && folder.path !== '') yield { kind: 'emptyFolder', path: folder.path }
+}
+
+/** True for a folder that store/open-database.ts made. */
+async function isStateFolder (absolute: string, names: readonly Buffer[]): Promise<boolean> {
+  const has = (name: string): boolean => names.some(bytes => bytes.equals(Buffer.from(name)))
+  if (!has('version') || !has('db')) return false
+  const file = join(absolute, 'db', 'data.mdb')
+  return await onDisk('look at', file, async () => await unlessAbsent(async () => await lstat(file))) !== undefined
 }
 
 /** What is said of a path at which there is nothing, and what to do. */

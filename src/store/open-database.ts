@@ -1,4 +1,5 @@
-import { readFile, stat, writeFile, open as openFile } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { access, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ModelswarmError } from '../errors.ts'
 import { onDisk, unlessAbsent } from '../files/disk-error.ts'
@@ -95,13 +96,16 @@ async function checkLockSpace (path: string): Promise<void> {
   if (found === undefined || found.blocks === 0) await checkSpace(path, DATABASE_ROOM_BYTES)
 }
 
-/** LMDB reports a missing right on its files with little to go by; opening them ourselves names the file. */
+/**
+ * LMDB reports a missing right on its files with little to go by; asking for it ourselves names the file. Never by
+ * opening them: a process that closes any descriptor of a file loses its locks on it (fcntl(2)), and without the one
+ * on the lock file others take it for dead.
+ */
 async function checkWritable (path: string): Promise<void> {
   for (const name of ['data.mdb', 'lock.mdb']) {
     const file = join(path, name)
     await onDisk('write', file, async () => {
-      const handle = await unlessAbsent(async () => await openFile(file, 'r+'))
-      await handle?.close()
+      await unlessAbsent(async () => { await access(file, constants.R_OK | constants.W_OK) })
     })
   }
 }

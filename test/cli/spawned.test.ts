@@ -1,7 +1,8 @@
 // The built command line in a process of its own: what only a process can show.
 import { spawn } from 'node:child_process'
 import { closeSync, existsSync, openSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { tempFolder } from '../files/temp-folder.ts'
@@ -52,6 +53,37 @@ describe('the built command line', () => {
     const { code, stdout, stderr } = await modelswarm(...args)
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
     expect(stderr).toMatch(/^modelswarm: [^\n]+\n$/)
+  })
+
+  it('share serves on while other commands use its state folder', async () => {
+    const [state, model, out] = [await tempFolder(), await tempFolder(), await tempFolder()]
+    await writeFile(join(model, 'weights.bin'), Buffer.alloc(300_000, 7))
+    const share = spawn(process.execPath, [
+      `${project}dist/src/cli/main.js`, 'share', model, '--state', state, '--listen', '/ip4/127.0.0.1/tcp/0', '--no-mdns'
+    ], { stdio: ['ignore', 'pipe', 'pipe'] })
+    let said = ''
+    const ready = new Promise<void>((resolve, reject) => {
+      // The last that it says at the start comes after it has looked at its own state folder a second time.
+      share.stdout.on('data', (data: Buffer) => {
+        said += data.toString()
+        if (said.includes('only this machine can reach it')) resolve()
+      })
+      share.once('close', () => { reject(new Error(`share ended: ${said}`)) })
+    })
+    share.stderr.on('data', (data: Buffer) => { said += data.toString() })
+    const closed = new Promise(resolve => { share.once('close', resolve) })
+    try {
+      await ready
+      for (let i = 0; i < 2; i++) expect(await modelswarm('ls', '--state', state)).toMatchObject({ code: 0, stderr: '' })
+      const link = /modelswarm:\S+/.exec(said)?.[0] ?? ''
+      const args = ['--no-mdns', '--listen', '/ip4/127.0.0.1/tcp/0']
+      expect(await modelswarm('pull', link, '--out', join(out, 'a'), '--state', join(out, 's'), ...args)).toMatchObject({ code: 0 })
+      expect(await modelswarm('pull', link, '--out', join(out, 'b'), '--state', state, ...args)).toMatchObject({ code: 0 })
+      expect(said).not.toContain('note:')
+    } finally {
+      share.kill('SIGTERM')
+      await closed
+    }
   })
 
   it('a signal while it loads is a clean end', async () => {

@@ -4,6 +4,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { walk } from '../../src/files/walk.ts'
+import { openStore } from '../../src/store/open-store.ts'
 import { all, tempFolder } from './temp-folder.ts'
 
 const paths = async (dir: string): Promise<string[]> => {
@@ -11,6 +12,24 @@ const paths = async (dir: string): Promise<string[]> => {
 }
 
 describe('walk', () => {
+  it('leaves a state folder out, and refuses to be one: private keys are in it', async () => {
+    const dir = await tempFolder()
+    const state = join(dir, 'a/state')
+    await (await openStore(state)).close()
+    await mkdir(join(state, 'identities/0'), { recursive: true })
+    await writeFile(join(state, 'identities/0/key'), 'secret')
+    await writeFile(join(dir, 'b'), 'b')
+    // Names alone make no state folder.
+    await mkdir(join(dir, 'c/db'), { recursive: true })
+    await writeFile(join(dir, 'c/version'), '1')
+    const notes: string[] = []
+    const found: string[] = []
+    for await (const { path } of walk(dir, { onNote: note => notes.push(note) })) found.push(path)
+    expect(found).toEqual(['b', 'c/db', 'c/version'])
+    expect(notes).toEqual([expect.stringMatching(/^Skipped .*a\/state: it is a state folder of modelswarm/)])
+    await expect(all(walk(state))).rejects.toMatchObject({ code: 'ERR_PATH_KIND', message: expect.stringContaining('private keys') })
+  })
+
   it('gives files depth first in byte order of their UTF-8 names', async () => {
     const dir = await tempFolder()
     await mkdir(join(dir, 'b'))

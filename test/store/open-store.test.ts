@@ -20,6 +20,15 @@ async function filled (): Promise<string> {
   return dir
 }
 
+/** What this process has locked of a file: without it other processes take this one for dead. */
+async function ownLocks (path: string): Promise<string[]> {
+  const { ino } = await stat(path)
+  // 1: POSIX ADVISORY WRITE 4711 fe:00:123456 0 0
+  const locks = (await readFile('/proc/locks', 'utf8')).split('\n').map(line => line.trim().split(/\s+/))
+  return locks.filter(([, , , , pid, inode]) => pid === String(process.pid) && inode?.endsWith(`:${ino}`) === true)
+    .map(fields => fields.slice(1).join(' ')).sort()
+}
+
 describe('openStore', () => {
   it('shares one folder between stores of one process, each closed on its own', async () => {
     const dir = await tempFolder()
@@ -32,6 +41,18 @@ describe('openStore', () => {
     expect(b.places.find(new Uint8Array(32))).toHaveLength(2)
     await expect(a.places.addFile({ path: '/m/c', identity })).rejects.toMatchObject({ code: 'ERR_STOPPED' })
     await b.close()
+  })
+
+  it.skipIf(process.platform !== 'linux')('keeps its locks when the same process opens and closes the folder again', async () => {
+    const dir = await tempFolder()
+    const first = await openStore(dir)
+    const before = await ownLocks(join(dir, 'db/lock.mdb'))
+    expect(before).not.toEqual([])
+    const second = await openStore(dir)
+    expect(await ownLocks(join(dir, 'db/lock.mdb'))).toEqual(before)
+    await second.close()
+    expect(await ownLocks(join(dir, 'db/lock.mdb'))).toEqual(before)
+    await first.close()
   })
 
   it.each(['version', 'db/data.mdb', 'db/lock.mdb'])('does not wait for the other end of a named pipe in the place of %s', async name => {

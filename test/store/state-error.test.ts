@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { databaseError } from '../../src/store/state-error.ts'
+import { databaseError, readError } from '../../src/store/state-error.ts'
 
 describe('databaseError', () => {
   it('gives the reason of a failed commit, and names a full disk', async () => {
@@ -15,6 +15,16 @@ describe('databaseError', () => {
     const codes = []
     for (const code of [-30796, 13, 5]) codes.push(await databaseError(Object.assign(new Error('x'), { code }), '/tmp'))
     expect(codes).toMatchObject([{ code: 'ERR_STATE_DAMAGED' }, { code: 'ERR_PATH_PERMISSION' }, { code: 'ERR_DISK' }])
+  })
+
+  it.each([-30783, -30790])('says what the database says of itself (%i), not that the disk failed', async code => {
+    const err = Object.assign(new Error('MDB_X: no slot'), { code })
+    for (const told of [await databaseError(err, '/tmp'), readError(err, '/tmp')]) {
+      expect(told).toMatchObject({
+        code: 'ERR_DISK',
+        message: 'Cannot use the state in /tmp: its database says "MDB_X: no slot"; end the processes that use it and try again'
+      })
+    }
   })
 
   it('leaves what is not LMDB\'s alone', async () => {
