@@ -157,11 +157,16 @@ export const GRAPH_DEGREE = 16
 export const ENOUGH_SHARE = 0.75
 export const ENOUGH_REFUSALS = 4
 /**
- * A neighbour that has given nothing for so long is not counted: an attacker's sessions that only sit there would keep
- * everybody else away. Others are dialled in its place while there are fewer sessions than this.
+ * A neighbour that has given nothing for so long is not counted, or for so many turns of all where blocks come slowly,
+ * up to the third: an attacker's sessions that only sit there would keep everybody else away. Others are dialled in its
+ * place while we have dialled fewer sessions than that.
  */
 export const IDLE_NEIGHBOUR_MS = 60_000
+export const IDLE_TURNS = 4
+export const SLOW_NEIGHBOUR_MS = 600_000
 export const MOST_SESSIONS_TO_DIAL = 4 * GRAPH_DEGREE
+/** Of those that came by themselves and have given nothing yet so many count: they cost an attacker nothing. */
+export const MOST_STRANGERS = GRAPH_DEGREE / 2
 /** Peers accepted for one model before newcomers are refused. */
 export const MAX_PEERS_PER_MODEL = 200
 /** Dials under way at once: a connection costs about 20 ms of CPU on each side. */

@@ -82,7 +82,7 @@ export async function pull (link: Link, dir: string, parts: PullParts, options: 
       ...(options.signal !== undefined && { signal: options.signal })
     })
     if (target.totalBytes === 0 && manifest.totalBytes > 0) {
-      throw new ModelswarmError('ERR_INCLUDE_EMPTY', `None of the ${manifest.files.length} files matches --include; ` +
+      throw new ModelswarmError('ERR_INCLUDE_EMPTY', `None of the ${manifest.files.length} files matches what is to be included; ` +
         `the first is ${manifest.files[0]?.path ?? ''}`)
     }
     await prepare(target, manifest, { parts, watch, stats, root, signal: options.signal })

@@ -62,18 +62,25 @@ export function collect (value: string, earlier: string[] | undefined): string[]
 
 /** A finite number of seconds, 0 or more. */
 export function seconds (value: string): number {
-  const parsed = Number(value)
-  if (!/^\d+(\.\d+)?$/.test(value) || !Number.isFinite(parsed)) {
-    throw new InvalidArgumentError('It is a number of seconds, 0 or more.')
-  }
-  return parsed
+  return parseSeconds(value, '0 or more')
 }
 
 /** A finite number of seconds, more than 0. */
 export function someSeconds (value: string): number {
-  const parsed = seconds(value)
-  if (parsed === 0) throw new InvalidArgumentError('It is a number of seconds, more than 0.')
+  const least = 'more than 0'
+  const parsed = parseSeconds(value, least)
+  if (parsed === 0) throw notSeconds(least)
   return parsed
+}
+
+function parseSeconds (value: string, least: string): number {
+  const parsed = Number(value)
+  if (!/^\d+(\.\d+)?$/.test(value) || !Number.isFinite(parsed)) throw notSeconds(least)
+  return parsed
+}
+
+function notSeconds (least: string): InvalidArgumentError {
+  return new InvalidArgumentError(`It is a number of seconds, ${least}.`)
 }
 
 /** Text that is not empty: an unset shell variable is a mistake, never the current folder. */

@@ -12,8 +12,9 @@ export interface Candidate {
   state: 'waiting' | 'dialling' | 'connected'
   nextAt: number
   failures: number
-  /** It had no room for us when it was last reached. */
+  /** It had no room for us when it was last reached; so many times since it last had some. */
   isFull: boolean
+  refusals: number
 }
 
 /** The candidates of one swarm, and when each is to be tried next: growing pauses, hints for ever. Pure. */
@@ -55,7 +56,8 @@ export class Candidates {
       state: 'waiting',
       nextAt: found.at,
       failures: 0,
-      isFull: false
+      isFull: false,
+      refusals: 0
     })
   }
 
@@ -85,8 +87,7 @@ export class Candidates {
   failed (candidate: Candidate, now: number, random: () => number): void {
     candidate.state = 'waiting'
     candidate.failures++
-    const pause = Math.min(REDIAL_FIRST_MS * 2 ** (candidate.failures - 1), REDIAL_MAX_MS)
-    candidate.nextAt = now + pause * (0.75 + random() / 2)
+    candidate.nextAt = now + pauseAfter(candidate.failures, random)
     if (!candidate.isHint && candidate.failures >= FORGET_AFTER_FAILURES) this.#all.delete(candidate.key)
   }
 
@@ -101,16 +102,19 @@ export class Candidates {
     for (const candidate of this.#all.values()) {
       if (candidate.peerId !== peerId || candidate.state !== 'connected') continue
       candidate.state = 'waiting'
+      candidate.refusals = 0
       candidate.nextAt = now + REDIAL_FIRST_MS
     }
   }
 
-  /** A peer ended its session for want of room: a failure, though it could be reached. */
+  /** A peer has no room for us, as it says before or after the dial is done: growing pauses, never forgotten. */
   refused (peerId: string, now: number, random: () => number): void {
     for (const candidate of this.#all.values()) {
       if (candidate.peerId !== peerId) continue
+      candidate.state = 'waiting'
       candidate.isFull = true
-      if (candidate.state === 'connected') this.failed(candidate, now, random)
+      candidate.refusals++
+      candidate.nextAt = now + pauseAfter(candidate.refusals, random)
     }
   }
 
@@ -118,4 +122,8 @@ export class Candidates {
   postpone (candidate: Candidate, until: number): void {
     candidate.nextAt = until
   }
+}
+
+function pauseAfter (failures: number, random: () => number): number {
+  return Math.min(REDIAL_FIRST_MS * 2 ** (failures - 1), REDIAL_MAX_MS) * (0.75 + random() / 2)
 }

@@ -132,6 +132,7 @@ export class Downloader {
     }
     await this.#parts.write(block, payload)
     if (!scheduler.onStored(session.peerId, block)) return this.plan()
+    session.given++
     session.gaveAt = this.#parts.clock.now()
     this.#parts.onStored(block, session)
     if (scheduler.states.isComplete) this.#parts.onComplete()

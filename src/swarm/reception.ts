@@ -132,16 +132,22 @@ export class Reception {
       const first = await door.first
       if (first.type !== 'hello') throw new ModelswarmError('ERR_PROTOCOL', `Peer began with ${first.type}, not hello`)
       const swarm = await this.#find(first.proof, peerId)
+      const hello = swarm === undefined ? undefined : await this.#hello(swarm, peerId, EMPTY)
+      // Nothing is awaited from here until it has joined: of many that come at once each counts for the next.
       const refusal = swarm === undefined ? ByeReason.unknownRoot : this.#refusal(swarm, peerId, first)
-      if (swarm === undefined || refusal !== undefined) {
-        // Who finds no room here learns where there may be some.
-        if (swarm !== undefined && refusal === ByeReason.full) await this.#sendOn(swarm, peerId, control)
+      if (swarm === undefined || hello === undefined || refusal !== undefined) {
+        // Who finds no room here learns where there may be some; all at once, or it would begin its session meanwhile.
+        if (swarm !== undefined && hello !== undefined && refusal === ByeReason.full) {
+          const records = await this.#parts.recordsFor?.(swarm, peerId) ?? []
+          control.send(hello)
+          if (records.length > 0) control.send({ type: 'peers', records })
+        }
         control.send({ type: 'bye', reason: refusal ?? ByeReason.unknownRoot })
         await control.close()
         return
       }
       const session = this.#session({ control, peerId, addr, isOutbound: false }, first)
-      control.send(await this.#hello(swarm, peerId, this.#attachments.expect(session)))
+      control.send({ ...hello, token: this.#attachments.expect(session) })
       swarm.join(session)
       door.pass(session)
     } catch (err) {
@@ -178,12 +184,6 @@ export class Reception {
     if (ours !== undefined) return undefined
     const isShort = (features & Feature.wantsPeers) !== 0
     return swarm.isFull || (!isShort && this.#parts.hasEnough?.(swarm) === true) ? ByeReason.full : undefined
-  }
-
-  async #sendOn (swarm: Swarm, peerId: string, control: Channel): Promise<void> {
-    control.send(await this.#hello(swarm, peerId, EMPTY))
-    const records = await this.#parts.recordsFor?.(swarm, peerId) ?? []
-    if (records.length > 0) control.send({ type: 'peers', records })
   }
 
   async #find (proof: Uint8Array, peerId: string): Promise<Swarm | undefined> {

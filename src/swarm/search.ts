@@ -1,6 +1,7 @@
 import {
-  ENOUGH_REFUSALS, ENOUGH_SHARE, FULL_MESH_PEERS, GRAPH_DEGREE, IDLE_NEIGHBOUR_MS, MAX_TRIED, MOST_SESSIONS_TO_DIAL,
-  PARALLEL_DIALS, REDIAL_MAX_MS, SEARCH_IDLE_TICK_MS, SEARCH_TICK_MS
+  ENOUGH_REFUSALS, ENOUGH_SHARE, FULL_MESH_PEERS, GRAPH_DEGREE, IDLE_NEIGHBOUR_MS, IDLE_TURNS, MAX_TRIED,
+  MOST_SESSIONS_TO_DIAL, MOST_STRANGERS, PARALLEL_DIALS, REDIAL_MAX_MS, SEARCH_IDLE_TICK_MS, SEARCH_TICK_MS,
+  SLOW_NEIGHBOUR_MS
 } from '../defaults.ts'
 import { Candidates } from './candidates.ts'
 import { troubleOf } from './trouble.ts'
@@ -33,12 +34,14 @@ export class Search {
   readonly #tried = new Map<string, TriedSource>()
   #dialling = 0
   /** Peers that had no room for us. */
-  #refusals = 0
+  readonly #refusedBy = new Set<string>()
+  readonly #begunAt: number
   #isStopped = false
   #cancelTimer: () => void = () => {}
 
   constructor (parts: SearchParts) {
     this.#parts = parts
+    this.#begunAt = parts.clock.now()
   }
 
   add (found: { peerId?: string | undefined, addrs: readonly string[], isHint: boolean, waitMs?: number }): void {
@@ -64,19 +67,27 @@ export class Search {
 
   /** True when we have too few after several refusals: who is dialled now is to let us in. */
   get insists (): boolean {
-    return this.#refusals >= ENOUGH_REFUSALS && this.#isShort
+    return this.#refusedBy.size >= ENOUGH_REFUSALS && this.#isShort
   }
 
   get #isShort (): boolean {
     return this.#neighbours < this.#wantedPeers * ENOUGH_SHARE
   }
 
-  /** Peers that are new or have given something lately: with those that only sit there nobody is to be kept content. */
+  /**
+   * Peers that are new or have given something lately: with those that only sit there nobody is to be kept content. Of
+   * those that came by themselves and have given nothing yet a few count; they may come again and again. Where blocks
+   * come slowly, "lately" is as long as each neighbour takes to have its turn.
+   */
   get #neighbours (): number {
-    const since = this.#parts.clock.now() - IDLE_NEIGHBOUR_MS
-    let count = 0
-    for (const { gaveAt } of this.#parts.swarm.sessions.values()) if (gaveAt > since) count++
-    return count
+    const sessions = [...this.#parts.swarm.sessions.values()]
+    const now = this.#parts.clock.now()
+    const given = sessions.reduce((sum, session) => sum + session.given, 0)
+    const turnMs = given === 0 ? 0 : (now - this.#begunAt) / given * sessions.length
+    const since = now - Math.min(Math.max(IDLE_NEIGHBOUR_MS, IDLE_TURNS * turnMs), SLOW_NEIGHBOUR_MS)
+    const counted = sessions.filter(({ gaveAt }) => gaveAt > since)
+    const strangers = counted.filter(session => !session.isOutbound && session.given === 0).length
+    return counted.length - Math.max(0, strangers - MOST_STRANGERS)
   }
 
   get #wantedPeers (): number {
@@ -88,7 +99,7 @@ export class Search {
     this.#note(session.peerId, this.nameOf(session.peerId), err)
     // A peer without room answers Hello all the same, and tells of others, before it ends the session.
     if (troubleOf(err).kind === 'full') {
-      this.#refusals++
+      if (this.#refusedBy.size < ENOUGH_REFUSALS) this.#refusedBy.add(session.peerId)
       this.#candidates.refused(session.peerId, clock.now(), random)
     } else {
       this.#candidates.lost(session.peerId, clock.now())
@@ -147,8 +158,9 @@ export class Search {
     const now = this.#parts.clock.now()
     const { sessions } = this.#parts.swarm
     // Where most have enough, looking for the last few costs them and us more than it brings.
-    const hasEnough = this.#refusals >= ENOUGH_REFUSALS && !this.#isShort
-    const missing = Math.min(this.#wantedPeers - this.#neighbours, MOST_SESSIONS_TO_DIAL - sessions.size)
+    const hasEnough = this.#refusedBy.size >= ENOUGH_REFUSALS && !this.#isShort
+    const dialled = [...sessions.values()].filter(({ isOutbound }) => isOutbound).length
+    const missing = Math.min(this.#wantedPeers - this.#neighbours, MOST_SESSIONS_TO_DIAL - dialled)
     const wanted = hasEnough ? 0 : Math.min(PARALLEL_DIALS, missing) - this.#dialling
     for (const candidate of this.#candidates.due(now, wanted, PARALLEL_DIALS - this.#dialling)) {
       if (candidate.peerId !== undefined && sessions.has(candidate.peerId)) {
@@ -161,6 +173,7 @@ export class Search {
         continue
       }
       candidate.state = 'dialling'
+      candidate.isFull = false
       this.#dialling++
       this.#parts.dial(candidate).then(() => { this.#onDialled(candidate) }).catch((err: unknown) => {
         const id = candidate.peerId ?? candidate.key
@@ -188,6 +201,7 @@ export class Search {
       if (peerId !== undefined) this.#tried.delete(peerId)
       return
     }
+    if (candidate.isFull) return
     // The peer has a session with us that we have not (any more): its own is on its way here, or it has not noticed the
     // end of an old one, as after a change of address. It is tried until it notices, however long that takes.
     this.#note(peerId, this.nameOf(peerId), undefined)

@@ -43,7 +43,8 @@ export class Session {
   readonly their = new PeerState()
   /** The least round trip measured, in ms; undefined until the first. */
   roundTripMs: number | undefined
-  /** When a block of theirs was last stored, or the session began, in the clock's ms. */
+  /** Blocks of theirs that were stored, and when the last was, or the session began, in the clock's ms. */
+  given = 0
   gaveAt: number
   readonly sentLately = new SentLately()
   readonly #control: Channel

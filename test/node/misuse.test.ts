@@ -66,6 +66,14 @@ describe('a node', () => {
     await node.linger(ROOT, { seconds: 0 })
   })
 
+  it('listens with TCP alone, and says so', async () => {
+    for (const addr of ['/ip4/127.0.0.1/udp/1/quic-v1', '/ip4/127.0.0.1/tcp/0/ws']) {
+      await expect(startNode({ listen: [addr] })).rejects.toMatchObject({
+        code: 'ERR_LISTEN', message: `Cannot listen on ${addr}: only TCP is spoken here; give one like /ip4/0.0.0.0/tcp/4001`
+      })
+    }
+  })
+
   it('takes no empty path for the current folder', async () => {
     const node = await startNode()
     await expect(node.publish('')).rejects.toMatchObject({ code: 'ERR_BAD_OPTION' })

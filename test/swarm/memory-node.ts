@@ -52,6 +52,8 @@ export class MemoryNode {
   readonly refusals: Array<[peerId: string, code: string]> = []
   /** What a peer is told that finds no room here. */
   records: Uint8Array[] = []
+  /** How long it takes to look them up. */
+  recordsMs = 0
   hasEnough = false
   readonly model: MemoryModel
   readonly ends: Array<Error | undefined> = []
@@ -71,7 +73,10 @@ export class MemoryNode {
       ourId: id,
       roots: () => [model.manifest.root],
       swarmOf: async () => this.swarm,
-      recordsFor: async () => this.records,
+      recordsFor: async () => {
+        if (this.recordsMs > 0) await new Promise<void>(resolve => { clock.setTimer(this.recordsMs, resolve) })
+        return this.records
+      },
       hasEnough: () => this.hasEnough,
       reputation: this.reputation,
       clock

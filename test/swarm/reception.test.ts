@@ -1,4 +1,5 @@
 import { describe, expect, it, vi } from 'vitest'
+import { MAX_PEERS_PER_MODEL } from '../../src/defaults.ts'
 import { isModelswarmError } from '../../src/errors.ts'
 import { WIRE_LIMITS } from '../../src/wire/limits.ts'
 import { ByeReason, Feature } from '../../src/wire/protocol.ts'
@@ -298,6 +299,33 @@ describe('reception', () => {
     expect(typesOf(stranger)).toEqual(['hello', 'peers', 'bye'])
     expect(byesOf(stranger)).toEqual([ByeReason.full])
     expect(full.swarm.sessions.size).toBe(0)
+  })
+
+  it('says Hello to whom it sends on only with the Bye, however long the records take', async () => {
+    const { clock, model, node } = await world()
+    const content = node('content')
+    content.serve()
+    content.hasEnough = true
+    content.records = [Uint8Array.of(1, 2, 3)]
+    content.recordsMs = 500
+    const stranger = strangerTo(content)
+    stranger.send(await hello(model, 'stranger', 'content'))
+    await pass(clock, 450)
+    // An opener that has its answer begins the session, and would be cut off in it.
+    expect(typesOf(stranger)).toEqual([])
+    await pass(clock, 200)
+    expect(typesOf(stranger)).toEqual(['hello', 'peers', 'bye'])
+  })
+
+  it('lets no more in than there is room for, though all come at once', async () => {
+    const { clock, model, node } = await world()
+    const full = node('full')
+    full.serve()
+    const strangers = Array.from({ length: MAX_PEERS_PER_MODEL + 50 }, (_, i) => strangerTo(full, `s${i}`))
+    for (const [i, stranger] of strangers.entries()) stranger.send(await hello(model, `s${i}`, 'full'))
+    await pass(clock, 500)
+    expect(full.swarm.sessions.size).toBe(MAX_PEERS_PER_MODEL)
+    expect(strangers.flatMap(byesOf)).toEqual(Array.from({ length: 50 }, () => ByeReason.full))
   })
 
   it('sends a newcomer on when it has enough peers, unless the newcomer is short of them', async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest'
 import {
   ENOUGH_REFUSALS, ENOUGH_SHARE, FULL_MESH_PEERS, GRAPH_DEGREE, IDLE_NEIGHBOUR_MS, MOST_SESSIONS_TO_DIAL,
-  PARALLEL_DIALS
+  MOST_STRANGERS, PARALLEL_DIALS
 } from '../../src/defaults.ts'
 import { ModelswarmError } from '../../src/errors.ts'
 import { byeError } from '../../src/swarm/bye-error.ts'
@@ -213,6 +213,86 @@ describe('a search', () => {
     search.stop()
   })
 
+  it('is not kept content by strangers that give nothing and come again and again', async () => {
+    const clock = new VirtualClock()
+    const sessions = new Map<string, Session>()
+    const search = new Search({
+      ourId: 'us',
+      swarm: { sessions },
+      dial: async ({ key }) => { sessions.set(key, session(key)) },
+      refusedForMs: () => 0,
+      clock,
+      random: () => 0.5,
+      signal: new AbortController().signal
+    })
+    for (let i = 0; i < 4 * MOST_SESSIONS_TO_DIAL; i++) sessions.set(`idle${i}`, session(`idle${i}`, Infinity, false))
+    for (let i = 0; i < 100; i++) search.add({ peerId: `p${i}`, addrs: ['somewhere'], isHint: false })
+    expect(search.isContent).toBe(false)
+    await pass(clock, 4000)
+    const dialled = [...sessions.keys()].filter(key => key.startsWith('p'))
+    expect([search.isContent, dialled.length]).toEqual([true, GRAPH_DEGREE - MOST_STRANGERS])
+    search.stop()
+  })
+
+  it('does not take the neighbours of a slow swarm for idle', async () => {
+    const clock = new VirtualClock()
+    const sessions = new Map<string, Session>()
+    const search = new Search({
+      ourId: 'us',
+      swarm: { sessions },
+      dial: async ({ key }) => { sessions.set(key, session(key, clock.now())) },
+      refusedForMs: () => 0,
+      clock,
+      random: () => 0.5,
+      signal: new AbortController().signal
+    })
+    for (let i = 0; i < 100; i++) search.add({ peerId: `p${i}`, addrs: ['somewhere'], isHint: false })
+    await pass(clock, 10_000)
+    // A block of 1 MiB at 2 Mbit/s, from one neighbour after the other.
+    const givers = [...sessions.values()]
+    for (let i = 0; i < 300; i++) {
+      const giver = givers[i % givers.length]
+      if (giver !== undefined) Object.assign(giver, { given: giver.given + 1, gaveAt: clock.now() })
+      await pass(clock, 4200)
+    }
+    expect([search.isContent, sessions.size]).toEqual([true, givers.length])
+    search.stop()
+  })
+
+  it('counts refusals of different peers, pauses longer after each, and says that there was no room', async () => {
+    const clock = new VirtualClock()
+    const sessions = new Map<string, Session>()
+    let dials = 0
+    const search = new Search({
+      ourId: 'us',
+      swarm: { sessions },
+      // The session is there for a moment before it is told.
+      dial: async candidate => {
+        dials++
+        candidate.peerId = candidate.key
+        sessions.set(candidate.key, session(candidate.key))
+        clock.setTimer(10, () => {
+          sessions.delete(candidate.key)
+          search.onSessionEnd(session(candidate.key), byeError(ByeReason.full, candidate.key))
+        })
+        if (candidate.key === 'soon') await new Promise<void>(resolve => { clock.setTimer(20, resolve) })
+      },
+      refusedForMs: () => 0,
+      clock,
+      random: () => 0.5,
+      signal: new AbortController().signal
+    })
+    for (const peerId of ['soon', 'late']) search.add({ peerId, addrs: [peerId], isHint: false })
+    await pass(clock, 60_000)
+    expect(dials).toBeLessThan(24)
+    expect(search.insists).toBe(false)
+    expect(search.report().map(({ trouble }) => trouble.kind)).toEqual(['full', 'full'])
+    for (let i = 0; i < ENOUGH_REFUSALS; i++) search.add({ peerId: `p${i}`, addrs: ['somewhere'], isHint: false })
+    await pass(clock, 1000)
+    expect(search.insists).toBe(true)
+    search.stop()
+  })
+
   it('dials a hint that was lost though it has enough peers, and none that had no room', async () => {
     const clock = new VirtualClock()
     const sessions = new Map<string, Session>()
@@ -271,9 +351,9 @@ describe('a search', () => {
 })
 
 /** One that gives all the time, or gave last at that time. */
-function session (peerId: string, gaveAt = Infinity): Session {
+function session (peerId: string, gaveAt = Infinity, isOutbound = true): Session {
   const [control] = MemoryChannel.pair(new VirtualClock())
-  const made = new Session({ peerId, isOutbound: true, control, clock: new VirtualClock() })
+  const made = new Session({ peerId, isOutbound, control, clock: new VirtualClock() })
   made.gaveAt = gaveAt
   return made
 }
