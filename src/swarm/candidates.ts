@@ -111,7 +111,8 @@ export class Candidates {
   refused (peerId: string, now: number, random: () => number): void {
     for (const candidate of this.#all.values()) {
       if (candidate.peerId !== peerId) continue
-      candidate.state = 'waiting'
+      // A dial under way ends by itself: until then it is not dialled again.
+      if (candidate.state === 'connected') candidate.state = 'waiting'
       candidate.isFull = true
       candidate.refusals++
       candidate.nextAt = now + pauseAfter(candidate.refusals, random)

@@ -201,7 +201,10 @@ export class Search {
       if (peerId !== undefined) this.#tried.delete(peerId)
       return
     }
-    if (candidate.isFull) return
+    if (candidate.isFull) {
+      candidate.state = 'waiting'
+      return
+    }
     // The peer has a session with us that we have not (any more): its own is on its way here, or it has not noticed the
     // end of an old one, as after a change of address. It is tried until it notices, however long that takes.
     this.#note(peerId, this.nameOf(peerId), undefined)
