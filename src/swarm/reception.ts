@@ -123,29 +123,24 @@ export class Reception {
     if (!this.#begin(control, peerId, addr)) return
     if (this.#parts.reputation.isRefused(peerId, addr)) {
       this.#greetings.end(control, peerId)
-      control.send({ type: 'bye', reason: ByeReason.refused })
-      await control.close()
-      return
+      return await sendAway(control, ByeReason.refused)
     }
     const door = new Door(control, this.#parts.clock, ACCEPTER_EARLY)
     try {
       const first = await door.first
       if (first.type !== 'hello') throw new ModelswarmError('ERR_PROTOCOL', `Peer began with ${first.type}, not hello`)
       const swarm = await this.#find(first.proof, peerId)
-      const hello = swarm === undefined ? undefined : await this.#hello(swarm, peerId, EMPTY)
+      if (swarm === undefined) return await sendAway(control, ByeReason.unknownRoot)
+      const hello = await this.#hello(swarm, peerId, EMPTY)
       // Nothing is awaited from here until it has joined: of many that come at once each counts for the next.
-      const refusal = swarm === undefined ? ByeReason.unknownRoot : this.#refusal(swarm, peerId, first)
-      if (swarm === undefined || hello === undefined || refusal !== undefined) {
-        // Who finds no room here learns where there may be some; all at once, or it would begin its session meanwhile.
-        if (swarm !== undefined && hello !== undefined && refusal === ByeReason.full) {
-          const records = await this.#parts.recordsFor?.(swarm, peerId) ?? []
-          control.send(hello)
-          if (records.length > 0) control.send({ type: 'peers', records })
-        }
-        control.send({ type: 'bye', reason: refusal ?? ByeReason.unknownRoot })
-        await control.close()
-        return
+      const refusal = this.#refusal(swarm, peerId, first)
+      if (refusal === ByeReason.full) {
+        // It learns where there may be room; all at once, or it would begin its session meanwhile.
+        const records = await this.#parts.recordsFor?.(swarm, peerId) ?? []
+        control.send(hello)
+        if (records.length > 0) control.send({ type: 'peers', records })
       }
+      if (refusal !== undefined) return await sendAway(control, refusal)
       const session = this.#session({ control, peerId, addr, isOutbound: false }, first)
       control.send({ ...hello, token: this.#attachments.expect(session) })
       swarm.join(session)
@@ -226,6 +221,11 @@ export class Reception {
     this.#parts.reputation.onFailure(peerId, addr, err)
     channel.abort(err instanceof Error ? err : new Error('Handshake failed'))
   }
+}
+
+async function sendAway (control: Channel, reason: ByeReason): Promise<void> {
+  control.send({ type: 'bye', reason })
+  await control.close()
 }
 
 /** What may come between the other side's Hello and our own work on it: Holdings, Have, Mode, Peers, Alive. */
