@@ -45,7 +45,7 @@ const MDNS_SERVICE = '_modelswarm._udp.local'
  */
 export async function startLibp2p (options: Libp2pOptions): Promise<OwnLibp2p> {
   for (const addr of [...options.listen, ...options.announce]) checkAddr(addr)
-  const other = options.listen.find(addr => !/\/tcp\/\d+$/.test(addr))
+  const other = options.listen.find(addr => !/\/tcp\/\d+(\/p2p\/[^/]+)?$/.test(addr))
   if (other !== undefined) {
     throw new ModelswarmError('ERR_LISTEN', `Cannot listen on ${other}: only TCP is spoken here; give one like /ip4/0.0.0.0/tcp/4001`)
   }

@@ -1,9 +1,9 @@
 import {
-  ENOUGH_REFUSALS, ENOUGH_SHARE, FULL_MESH_PEERS, GRAPH_DEGREE, IDLE_NEIGHBOUR_MS, IDLE_TURNS, MAX_TRIED,
-  MOST_SESSIONS_TO_DIAL, MOST_STRANGERS, PARALLEL_DIALS, REDIAL_MAX_MS, SEARCH_IDLE_TICK_MS, SEARCH_TICK_MS,
-  SLOW_NEIGHBOUR_MS
+  ENOUGH_REFUSALS, ENOUGH_SHARE, FULL_MESH_PEERS, GRAPH_DEGREE, MAX_TRIED, MOST_SESSIONS_TO_DIAL, PARALLEL_DIALS,
+  REDIAL_MAX_MS, SEARCH_IDLE_TICK_MS, SEARCH_TICK_MS
 } from '../defaults.ts'
 import { Candidates } from './candidates.ts'
+import { countNeighbours } from './neighbours.ts'
 import { troubleOf } from './trouble.ts'
 import type { Candidate } from './candidates.ts'
 import type { Clock } from './ports.ts'
@@ -67,27 +67,20 @@ export class Search {
 
   /** True when we have too few after several refusals: who is dialled now is to let us in. */
   get insists (): boolean {
-    return this.#refusedBy.size >= ENOUGH_REFUSALS && this.#isShort
+    return this.#areMostFull && this.#isShort
+  }
+
+  get #areMostFull (): boolean {
+    return this.#refusedBy.size >= ENOUGH_REFUSALS
   }
 
   get #isShort (): boolean {
     return this.#neighbours < this.#wantedPeers * ENOUGH_SHARE
   }
 
-  /**
-   * Peers that are new or have given something lately: with those that only sit there nobody is to be kept content. Of
-   * those that came by themselves and have given nothing yet a few count; they may come again and again. Where blocks
-   * come slowly, "lately" is as long as each neighbour takes to have its turn.
-   */
   get #neighbours (): number {
-    const sessions = [...this.#parts.swarm.sessions.values()]
-    const now = this.#parts.clock.now()
-    const given = sessions.reduce((sum, session) => sum + session.given, 0)
-    const turnMs = given === 0 ? 0 : (now - this.#begunAt) / given * sessions.length
-    const since = now - Math.min(Math.max(IDLE_NEIGHBOUR_MS, IDLE_TURNS * turnMs), SLOW_NEIGHBOUR_MS)
-    const counted = sessions.filter(({ gaveAt }) => gaveAt > since)
-    const strangers = counted.filter(session => !session.isOutbound && session.given === 0).length
-    return counted.length - Math.max(0, strangers - MOST_STRANGERS)
+    const { swarm: { sessions }, clock } = this.#parts
+    return countNeighbours([...sessions.values()], this.#begunAt, clock.now())
   }
 
   get #wantedPeers (): number {
@@ -158,7 +151,7 @@ export class Search {
     const now = this.#parts.clock.now()
     const { sessions } = this.#parts.swarm
     // Where most have enough, looking for the last few costs them and us more than it brings.
-    const hasEnough = this.#refusedBy.size >= ENOUGH_REFUSALS && !this.#isShort
+    const hasEnough = this.#areMostFull && !this.#isShort
     const dialled = [...sessions.values()].filter(({ isOutbound }) => isOutbound).length
     const missing = Math.min(this.#wantedPeers - this.#neighbours, MOST_SESSIONS_TO_DIAL - dialled)
     const wanted = hasEnough ? 0 : Math.min(PARALLEL_DIALS, missing) - this.#dialling
