@@ -1,4 +1,4 @@
-import { BLOCKS_PER_FILE, BLOCKS_PER_TENSOR, MAX_BLOCK_BYTES, MIN_BLOCK_BYTES } from '../defaults.ts'
+import { BLOCKS_PER_FILE, BLOCKS_PER_TENSOR, MAX_BLOCK_BYTES, MIN_BLOCK_BYTES } from '../model/profile.ts'
 import type { TensorTable } from '../formats/tensor-table.ts'
 
 // Profile ms1 (frozen: test/vectors/ms1.json; a change here is a new profile):

@@ -1,4 +1,4 @@
-import { MIN_BLOCK_BYTES } from '../defaults.ts'
+import { MIN_BLOCK_BYTES } from '../model/profile.ts'
 import type { ReadRange } from '../formats/tensor-table.ts'
 import type { Manifest, ManifestFile } from '../model/manifest.ts'
 

@@ -1,6 +1,6 @@
 import { murmur364 } from '@multiformats/murmur3'
 import { UnixFS } from 'ipfs-unixfs'
-import { HAMT_BITS } from '../defaults.ts'
+import { HAMT_BITS } from './profile.ts'
 import { putNode } from './tree-node.ts'
 import type { FolderLink, NodeParts, TreeLink } from './tree-node.ts'
 

@@ -1,4 +1,4 @@
-import { HAMT_THRESHOLD_BYTES, TREE_LINKS } from '../defaults.ts'
+import { HAMT_THRESHOLD_BYTES, TREE_LINKS } from './profile.ts'
 import { ModelswarmError } from '../errors.ts'
 import { cidOfDigest, EMPTY_DIGEST } from './block-id.ts'
 import { putHamt } from './hamt.ts'
