@@ -1,6 +1,7 @@
 // Every default, each with its unit and its reason. What is asked of this machine (files, threads, the state folder,
 // connections) is in machine-defaults.ts, limits on what a peer can send are in wire/limits.ts, and what decides the
-// root of a model, so that nobody may choose it, in model/profile.ts. One list, however long: it is read by its headings.
+// root of a model, so that nobody may choose it, in model/profile.ts. One list, however long: it is read by its
+// headings.
 
 const KIB = 1024
 const MIB = 1024 * KIB

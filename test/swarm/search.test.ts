@@ -12,6 +12,7 @@ import { ByeReason } from '../../src/wire/protocol.ts'
 import { VirtualClock } from '../sim/virtual-clock.ts'
 import { MemoryChannel } from './memory-channel.ts'
 import { MemoryNode, dial, memoryModel, pass } from './memory-node.ts'
+import type { SearchParts } from '../../src/swarm/search.ts'
 
 vi.mock('../../src/swarm/proof.ts', async () => await import('./instant-proof.ts'))
 
@@ -41,17 +42,13 @@ describe('a search', () => {
     const clock = new VirtualClock()
     const dialledAt: number[] = []
     const search = new Search({
-      ourId: 'us',
       swarm: { sessions: new Map() },
       dial: async candidate => {
         if (candidate.addrs[0] === 'mute') return await new Promise(() => {})
         dialledAt.push(clock.now())
         throw new Error('connect ECONNREFUSED')
       },
-      refusedForMs: () => 0,
-      clock,
-      random: () => 0.5,
-      signal: new AbortController().signal
+      ...usual(clock)
     })
     search.add({ addrs: ['refusing'], isHint: true })
     search.add({ addrs: ['mute'], isHint: true })
@@ -65,16 +62,12 @@ describe('a search', () => {
   it('counts and reports a peer once that is known by its address and by its id', async () => {
     const clock = new VirtualClock()
     const search = new Search({
-      ourId: 'us',
       swarm: { sessions: new Map() },
       dial: async candidate => {
         if (candidate.addrs[0] === '/first') candidate.peerId = 'one'
         throw new Error('connect ECONNREFUSED')
       },
-      refusedForMs: () => 0,
-      clock,
-      random: () => 0.5,
-      signal: new AbortController().signal
+      ...usual(clock)
     })
     search.add({ addrs: ['/first'], isHint: true })
     search.add({ addrs: ['/second'], isHint: true })
@@ -98,7 +91,6 @@ describe('a search', () => {
     const us = new MemoryNode('b', clock, model)
     let dials = 0
     const search = new Search({
-      ourId: us.id,
       swarm: us.swarm,
       dial: async candidate => {
         candidate.peerId = peer.id
@@ -107,10 +99,7 @@ describe('a search', () => {
         await new Promise<void>(resolve => { clock.setTimer(50, resolve) })
         expect([dialled.isOver, dialled.error]).toEqual([true, undefined])
       },
-      refusedForMs: () => 0,
-      clock,
-      random: () => 0.5,
-      signal: new AbortController().signal
+      ...usual(clock)
     })
     search.add({ peerId: peer.id, addrs: ['somewhere'], isHint })
     await pass(clock, 40_000)
@@ -130,7 +119,6 @@ describe('a search', () => {
     const full = new Set<string>()
     const dialled: string[] = []
     const search = new Search({
-      ourId: 'us',
       swarm: { sessions },
       dial: async ({ key }) => {
         dialled.push(key)
@@ -138,10 +126,7 @@ describe('a search', () => {
         sessions.set(key, session(key))
         if (!isLetIn) clock.setTimer(10, () => { end(key, byeError(ByeReason.full, key)) })
       },
-      refusedForMs: () => 0,
-      clock,
-      random: () => 0.5,
-      signal: new AbortController().signal
+      ...usual(clock)
     })
     const end = (key: string, err?: Error): void => {
       sessions.delete(key)
@@ -168,16 +153,12 @@ describe('a search', () => {
     const clock = new VirtualClock()
     const sessions = new Map<string, Session>()
     const search = new Search({
-      ourId: 'us',
       swarm: { sessions },
       dial: async ({ key }) => {
         await new Promise<void>(resolve => { clock.setTimer(10, resolve) })
         sessions.set(key, session(key))
       },
-      refusedForMs: () => 0,
-      clock,
-      random: () => 0.5,
-      signal: new AbortController().signal
+      ...usual(clock)
     })
     for (let i = 0; i < known; i++) search.add({ peerId: `p${i}`, addrs: ['somewhere'], isHint: false })
     await pass(clock, 10_000)
@@ -189,13 +170,9 @@ describe('a search', () => {
     const clock = new VirtualClock()
     const sessions = new Map<string, Session>()
     const search = new Search({
-      ourId: 'us',
       swarm: { sessions },
       dial: async ({ key }) => { sessions.set(key, session(key, clock.now())) },
-      refusedForMs: () => 0,
-      clock,
-      random: () => 0.5,
-      signal: new AbortController().signal
+      ...usual(clock)
     })
     for (let i = 0; i < FULL_MESH_PEERS; i++) sessions.set(`idle${i}`, session(`idle${i}`, clock.now()))
     for (let i = 0; i < 100; i++) search.add({ peerId: `p${i}`, addrs: ['somewhere'], isHint: false })
@@ -217,13 +194,9 @@ describe('a search', () => {
     const clock = new VirtualClock()
     const sessions = new Map<string, Session>()
     const search = new Search({
-      ourId: 'us',
       swarm: { sessions },
       dial: async ({ key }) => { sessions.set(key, session(key)) },
-      refusedForMs: () => 0,
-      clock,
-      random: () => 0.5,
-      signal: new AbortController().signal
+      ...usual(clock)
     })
     for (let i = 0; i < 4 * MOST_SESSIONS_TO_DIAL; i++) sessions.set(`idle${i}`, session(`idle${i}`, Infinity, false))
     for (let i = 0; i < 100; i++) search.add({ peerId: `p${i}`, addrs: ['somewhere'], isHint: false })
@@ -238,13 +211,9 @@ describe('a search', () => {
     const clock = new VirtualClock()
     const sessions = new Map<string, Session>()
     const search = new Search({
-      ourId: 'us',
       swarm: { sessions },
       dial: async ({ key }) => { sessions.set(key, session(key, clock.now())) },
-      refusedForMs: () => 0,
-      clock,
-      random: () => 0.5,
-      signal: new AbortController().signal
+      ...usual(clock)
     })
     for (let i = 0; i < 100; i++) search.add({ peerId: `p${i}`, addrs: ['somewhere'], isHint: false })
     await pass(clock, 10_000)
@@ -264,7 +233,6 @@ describe('a search', () => {
     const sessions = new Map<string, Session>()
     let dials = 0
     const search = new Search({
-      ourId: 'us',
       swarm: { sessions },
       // The session is there for a moment before it is told.
       dial: async candidate => {
@@ -277,10 +245,7 @@ describe('a search', () => {
         })
         if (candidate.key === 'soon') await new Promise<void>(resolve => { clock.setTimer(20, resolve) })
       },
-      refusedForMs: () => 0,
-      clock,
-      random: () => 0.5,
-      signal: new AbortController().signal
+      ...usual(clock)
     })
     for (const peerId of ['soon', 'late']) search.add({ peerId, addrs: [peerId], isHint: false })
     await pass(clock, 60_000)
@@ -298,16 +263,12 @@ describe('a search', () => {
     const sessions = new Map<string, Session>()
     const dialled: string[] = []
     const search = new Search({
-      ourId: 'us',
       swarm: { sessions },
       dial: async ({ key }) => {
         dialled.push(key)
         sessions.set(key, session(key))
       },
-      refusedForMs: () => 0,
-      clock,
-      random: () => 0.5,
-      signal: new AbortController().signal
+      ...usual(clock)
     })
     const end = (key: string, err?: Error): void => {
       sessions.delete(key)
@@ -330,17 +291,13 @@ describe('a search', () => {
     const clock = new VirtualClock()
     const dialledAt: number[] = []
     const search: Search = new Search({
-      ourId: 'us',
       swarm: { sessions: new Map() },
       // It answers Hello, and then says that it is full.
       dial: async ({ key }) => {
         dialledAt.push(clock.now())
         clock.setTimer(10, () => { search.onSessionEnd(session(key), byeError(ByeReason.full, key)) })
       },
-      refusedForMs: () => 0,
-      clock,
-      random: () => 0.5,
-      signal: new AbortController().signal
+      ...usual(clock)
     })
     search.add({ peerId: 'full', addrs: ['somewhere'], isHint: true })
     await pass(clock, 60_000)
@@ -349,6 +306,11 @@ describe('a search', () => {
     search.stop()
   })
 })
+
+/** What most searches here have in common. */
+function usual (clock: VirtualClock): Pick<SearchParts, 'ourId' | 'refusedForMs' | 'clock' | 'random' | 'signal'> {
+  return { ourId: 'us', refusedForMs: () => 0, clock, random: () => 0.5, signal: new AbortController().signal }
+}
 
 /** One that gives all the time, or gave last at that time. */
 function session (peerId: string, gaveAt = Infinity, isOutbound = true): Session {
