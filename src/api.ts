@@ -175,6 +175,8 @@ export interface Verification {
    * bytes after its end, or is empty and gone.
    */
   readonly bad: readonly { readonly path: string, readonly blocks: number }[]
+  /** True when only some of the model's files are here: the others were not asked for when it was pulled. */
+  readonly isPart: boolean
 }
 
 export interface VerifyOptions {

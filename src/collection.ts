@@ -108,7 +108,8 @@ class StoreCollection implements Collection {
         await this.#believe(manifest, file, checked.identity)
       }
     }
-    return { root: manifest.root.toString(), bytes: total, goodBytes, bad }
+    const isPart = records.every(record => record.files.length < manifest.files.length)
+    return { root: manifest.root.toString(), bytes: total, goodBytes, bad, isPart }
   }
 
   async forget (root: string): Promise<void> {

@@ -18,7 +18,10 @@ export type PullEvent =
     readonly root: string,
     readonly files: number,
     readonly bytes: number,
-    readonly blocks: number
+    readonly blocks: number,
+    /** Of `files` and `bytes`, what is to be pulled: all of it unless `include` chooses. */
+    readonly wantedFiles: number,
+    readonly wantedBytes: number
   }
   /**
    * At most every 250 ms. `bytes` are verified bytes of files on disk, earlier runs included; `total` their final

@@ -15,7 +15,7 @@ import { WaitNotes } from './pull/waiting.ts'
 import { PullWatch } from './pull/watch.ts'
 import { isBlock } from './model/verify.ts'
 import type { PulledModel, PullOptions } from './api.ts'
-import type { PullDone } from './events.ts'
+import type { PullDone, PullEvent } from './events.ts'
 import type { Target } from './files/open-target.ts'
 import type { Link } from './model/link.ts'
 import type { PullState } from './pull/sources.ts'
@@ -75,7 +75,7 @@ export async function pull (link: Link, dir: string, parts: PullParts, options: 
     const isTreeHere = parts.store.nodes.hasNode(link.root)
     if (!isTreeHere) noteIfAlone()
     const manifest = await Promise.race([watch.failed, fetchTree(link.root, { ...parts, watch }, options.signal)])
-    emit({ type: 'resolved', root, files: manifest.files.length, bytes: manifest.totalBytes, blocks: manifest.blockCount })
+    emit(resolved(manifest, parts.include))
     target = await openTarget(dir, manifest, {
       include: parts.include,
       force: options.force ?? false,
@@ -131,6 +131,19 @@ export async function pull (link: Link, dir: string, parts: PullParts, options: 
     throw err
   } finally {
     watch.stop()
+  }
+}
+
+function resolved (manifest: Manifest, include: PullParts['include']): PullEvent {
+  const wanted = manifest.files.filter(({ path }) => include(path))
+  return {
+    type: 'resolved',
+    root: manifest.root.toString(),
+    files: manifest.files.length,
+    bytes: manifest.totalBytes,
+    blocks: manifest.blockCount,
+    wantedFiles: wanted.length,
+    wantedBytes: wanted.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
   }
 }
 

@@ -1,5 +1,5 @@
 import { formatBytes, formatCount, formatRate, formatSeconds, formatShare, formatTimeLeft } from './units.ts'
-import type { PullDone, PullProgress, SwarmState } from '../index.ts'
+import type { PullDone, PullEvent, PullProgress, SwarmState } from '../index.ts'
 
 const MAX_BAR_WIDTH = 30
 const MIN_BAR_WIDTH = 10
@@ -38,6 +38,13 @@ export function swarmLine (state: SwarmState, columns?: number, hadPeers: boolea
     sentFact(state)
   ]
   return barLine(state.complete, 1, facts, columns)
+}
+
+/** What a pull is about to fetch. */
+export function resolvedLine (event: Extract<PullEvent, { type: 'resolved' }>): string {
+  const { files, bytes, blocks, wantedFiles, wantedBytes } = event
+  if (wantedFiles === files) return `${formatBytes(bytes)} in ${formatCount(files, 'file')}, ${formatCount(blocks, 'block')}`
+  return `${formatBytes(wantedBytes)} in ${wantedFiles} of ${formatCount(files, 'file')}, of ${formatBytes(bytes)} in all`
 }
 
 /** One line of hashing under way. */

@@ -1,14 +1,14 @@
 import { CliError, isInterruption } from './failure.ts'
-import { doneLine, pullLine } from './lines.ts'
+import { doneLine, pullLine, resolvedLine } from './lines.ts'
 import { peerIdsOf } from './models.ts'
 import { addLingerOption, addNetworkOptions, addPeerOptions, collect, notEmpty } from './options.ts'
 import { Output } from './output.ts'
 import { Live } from './progress.ts'
 import { nodeOptions, sayStopped, serveUntil, showSwarms } from './serving.ts'
-import { formatBytes, formatCount, formatSeconds, shortRoot } from './units.ts'
+import { formatSeconds, shortRoot } from './units.ts'
 import type { NetworkOptions } from './options.ts'
 import type { CliParts } from './parts.ts'
-import type { Node, PulledModel, PullEvent, PullOptions, PullProgress } from '../index.ts'
+import type { Node, PulledModel, PullEvent, PullOptions } from '../index.ts'
 import type { Command } from 'commander'
 
 interface PullCommandOptions extends NetworkOptions {
@@ -95,11 +95,11 @@ function report (event: PullEvent, out: string, { output, live }: WatchParts): v
       output.line(`pulling ${shortRoot(event.root)} into ${out}`)
       return
     case 'resolved':
-      output.event('resolved', { root: event.root, files: event.files, bytes: event.bytes, blocks: event.blocks })
-      output.line(`${formatBytes(event.bytes)} in ${formatCount(event.files, 'file')}, ${formatCount(event.blocks, 'block')}`)
+      output.event('resolved', fieldsOf(event))
+      output.line(resolvedLine(event))
       return
     case 'progress':
-      output.event('progress', progressFields(event))
+      output.event('progress', fieldsOf(event))
       live.show(event.root, columns => pullLine(event, columns))
       return
     case 'note':
@@ -109,7 +109,7 @@ function report (event: PullEvent, out: string, { output, live }: WatchParts): v
 }
 
 /** Every field of the event but its type; what is undefined is left out by JSON. */
-function progressFields ({ type, ...fields }: PullProgress): Omit<PullProgress, 'type'> {
+function fieldsOf<T extends PullEvent> ({ type, ...fields }: T): Omit<T, 'type'> {
   return fields
 }
 

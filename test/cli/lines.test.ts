@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { doneLine, pullLine, swarmLine } from '../../src/cli/lines.ts'
+import { doneLine, pullLine, resolvedLine, swarmLine } from '../../src/cli/lines.ts'
 import type { PullProgress } from '../../src/events.ts'
 
 const progress: PullProgress = {
@@ -15,6 +15,18 @@ const progress: PullProgress = {
   rateOutBytesPerSec: 0,
   secondsLeft: 7.3
 }
+
+describe('what a pull is about to fetch', () => {
+  const all = { type: 'resolved', root: 'bafy', files: 3, bytes: 2048, blocks: 4, wantedFiles: 3, wantedBytes: 2048 } as const
+
+  it('is the model', () => {
+    expect(resolvedLine(all)).toBe('2.00 KiB in 3 files, 4 blocks')
+  })
+
+  it('is what was chosen of it', () => {
+    expect(resolvedLine({ ...all, wantedFiles: 1, wantedBytes: 1024 })).toBe('1.00 KiB in 1 of 3 files, of 2.00 KiB in all')
+  })
+})
 
 describe('the line of a pull', () => {
   it('says everything where there is no terminal', () => {

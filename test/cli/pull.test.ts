@@ -16,7 +16,7 @@ function pullingNode (own: Partial<Node> = {}): Node & { stops: number, asked: P
     pull: async (_link, _dir, options = {}) => {
       asked.push(options)
       options.onProgress?.({ type: 'started', root: ROOT, addrs: node.addrs })
-      options.onProgress?.({ type: 'resolved', root: ROOT, files: 1, bytes: 100, blocks: 2 })
+      options.onProgress?.({ type: 'resolved', root: ROOT, files: 1, bytes: 100, blocks: 2, wantedFiles: 1, wantedBytes: 100 })
       options.onProgress?.({
         type: 'progress',
         root: ROOT,

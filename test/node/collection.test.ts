@@ -52,6 +52,19 @@ describe('verify', () => {
     })
   })
 
+  it('tells a part of a model from all of it', async () => {
+    const { state, model, collection } = await shared()
+    expect(await collection.verify(model.root)).toMatchObject({ isPart: false })
+    const server = await startNode({ dir: state })
+    const dir = await tempFolder()
+    const puller = await startNode({ dir })
+    await puller.pull(model.link, await target(), { include: ['small.txt'], peers: [...server.addrs] })
+    await puller.stop()
+    const pulled = await openCollection({ dir })
+    onTestFinished(async () => { await pulled.close() })
+    expect(await pulled.verify(model.root)).toMatchObject({ bytes: 3, goodBytes: 3, bad: [], isPart: true })
+  })
+
   it('finds touched and chmod-ed files good, and believes them again', async () => {
     const { state, dir, file, model, collection } = await shared()
     await utimes(file, new Date(0), new Date(0))

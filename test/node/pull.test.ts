@@ -164,12 +164,16 @@ describe('a pull', () => {
   it('takes only the files that are asked for', async () => {
     const { publisher, model, dir } = await published()
     const out = await target()
-    const pulled = await (await startNode()).pull(model.link, out, { include: ['**/part-2.bin', '*.json'] })
+    const events: PullEvent[] = []
+    const pulled = await (await startNode()).pull(model.link, out, {
+      include: ['**/part-2.bin', '*.json'], onProgress: event => { events.push(event) }
+    })
     const all = await printsOf(dir)
     expect(await printsOf(out)).toEqual({
       'config.json': all['config.json'], 'weights/part-2.bin': all['weights/part-2.bin']
     })
     expect(pulled.bytes).toBe(1_000_012)
+    expect(events).toContainEqual(expect.objectContaining({ type: 'resolved', files: model.files.length, wantedFiles: 2, wantedBytes: 1_000_012 }))
     // nothing of the other files was sent
     expect(publisher.sentBytes).toBeLessThan(1_000_012 + 20_000)
   })
