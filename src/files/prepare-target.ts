@@ -1,5 +1,7 @@
 import { rename } from 'node:fs/promises'
+import { SPARE_DISK_BYTES } from '../defaults.ts'
 import { ModelswarmError } from '../errors.ts'
+import { checkSpace } from './disk-space.ts'
 import { onDisk } from './disk-error.ts'
 import { ExistingBlocks, targetDiffers } from './existing-blocks.ts'
 import { checkFolders } from './wanted-file.ts'
@@ -14,7 +16,8 @@ import type { Manifest } from '../model/manifest.ts'
 // Before a pull fetches anything, what the target has already is found out, in this order:
 //
 //   1 files under their final name are read; one that differs ends it here, unless forced       (nothing written yet)
-//   2 forced: a file that differs becomes the part file, or gives its good blocks to it
+//   2 forced: a file that differs gives its good blocks to the part file and keeps its name until that is whole; if it
+//     is one that an earlier pull of this root made here, it becomes the part file: what is damaged is repaired
 //   3 part files are read where the record cannot be believed
 //   4 a block that is in one place of the model and missing in another is copied there
 
@@ -58,11 +61,12 @@ export async function findExisting (parts: PrepareParts): Promise<Bitfield> {
   return existing.good
 }
 
-/** Makes a file that differs into the part file, keeping its good blocks; never writes to it under its final name. */
+/** Makes of a file that differs a part file with its good blocks; never writes to it under its final name. */
 async function takeOver (wanted: WantedFile, existing: ExistingBlocks, parts: PrepareParts): Promise<void> {
   const final = wanted.final
   if (final === undefined) return
-  if (!final.shared && wanted.part === undefined) {
+  const isOurs = parts.record?.files.some(({ path, complete }) => complete && path === wanted.file.path) === true
+  if (isOurs && !final.shared && wanted.part === undefined) {
     await onDisk('rename', wanted.absolute, async () => { await rename(wanted.absolute, wanted.partAbsolute) })
     wanted.final = undefined
     wanted.state = 'part'
@@ -75,6 +79,8 @@ async function takeOver (wanted: WantedFile, existing: ExistingBlocks, parts: Pr
   for (let slot = wanted.file.firstSlot; slot < wanted.file.firstSlot + wanted.file.slotCount; slot++) {
     if (existing.good.delete(slot)) goodInFinal.push(slot)
   }
+  const goodBytes = goodInFinal.reduce((sum, slot) => sum + manifest.sizeBytes(manifest.blockOfSlot(slot)), 0)
+  await checkSpace(parts.dir, goodBytes, SPARE_DISK_BYTES)
   wanted.state = wanted.part === undefined ? 'absent' : 'part'
   await existing.checkPart(wanted)
   for (const slot of goodInFinal) {

@@ -242,10 +242,27 @@ describe('Target.verifyExisting', () => {
     const model = smallModel(FILES)
     const target = await opened(dir, model, { force: true })
     expect([...target.held.indexes()]).toEqual([0, 2])
-    expect(await readdir(dir)).not.toContain('a.bin')
+    // it is somebody's until it can be replaced as a whole
+    expect(await readFile(join(dir, 'a.bin'), 'utf8')).toBe('aaaaXXXXcccc and more')
     await writeAll(target, model)
     await target.finish()
     await target.close()
+    expect(await readFile(join(dir, 'a.bin'), 'utf8')).toBe(FILES['a.bin'])
+    expect(await readdir(dir)).not.toContain('a.bin.modelswarm-part')
+  })
+
+  it('forced and broken off, leaves a file that differs as it was', async () => {
+    const dir = await tempFolder()
+    await writeFile(join(dir, 'a.bin'), 'mine')
+    const model = smallModel(FILES)
+    const target = await opened(dir, model, { force: true })
+    await target.close()
+    expect(await readFile(join(dir, 'a.bin'), 'utf8')).toBe('mine')
+    await expect(opened(dir, model)).rejects.toMatchObject({ code: 'ERR_TARGET_DIFFERS' })
+    const again = await opened(dir, model, { force: true })
+    await writeAll(again, model)
+    await again.finish()
+    await again.close()
     expect(await readFile(join(dir, 'a.bin'), 'utf8')).toBe(FILES['a.bin'])
   })
 
