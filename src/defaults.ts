@@ -102,8 +102,17 @@ export const SPARE_STEP_MS = 1000
 export const ENDGAME_AFTER_MS = 600
 /** When nobody can be asked second it is looked again after so long; who gives what is of no use pauses so long. */
 export const ENDGAME_STEP_MS = 100
-/** The longest pause before a source that was silent, or gave what is of no use, is asked again. */
-export const MAX_PAUSE_MS = 60_000
+/** The longest pause before a source that was silent, or gave what is of no use, is asked again: half of a give-up. */
+export const MAX_PAUSE_MS = 30_000
+/** Sources that were silent and left, and may come again. */
+export const REMEMBERED_SILENT = 4096
+/** Of the budget of a pull, for those that have given nothing yet. */
+export const UNPROVEN_SHARE = 0.5
+/** While sources are waited for it is looked so often. Who is so late was kept from it, and nobody was silent. */
+export const LOOK_MS = 1000
+export const LATE_LOOK_MS = 250
+/** With more blocks on their way than this, the endgame looks only each ENDGAME_STEP_MS: looking at each costs. */
+export const ENDGAME_FEW_BLOCKS = 256
 /** Blocks that a publisher may choose in vain one after the other (news cross on their way) before it is paused. */
 export const USELESS_IN_A_ROW = 3
 /** Blocks asked of one source at a time: others have their turn. */

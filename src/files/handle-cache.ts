@@ -9,13 +9,15 @@ interface Entry {
 }
 
 /**
- * Open file handles by key, at most so many: the one unused for longest is closed first, one in use never. More are
- * open only while more are in use at the same moment. A handle stays valid when its file is renamed.
+ * Open file handles by key, at most so many: the one unused for longest is closed first, one in use never. Who needs
+ * one more while all are in use waits. A handle stays valid when its file is renamed.
  */
 export class HandleCache {
   readonly #maxOpen: number
   readonly #entries = new Map<string, Entry>()
   readonly #closing = new Set<Promise<void>>()
+  /** Who waits for room, in order. */
+  readonly #waiting: Array<() => void> = []
   #closed = false
   #failure: unknown
 
@@ -33,6 +35,7 @@ export class HandleCache {
    * @throws ModelswarmError ERR_STOPPED after close; whatever `open` and `act` throw
    */
   async use<T> (key: string, open: () => Promise<FileHandle>, act: (handle: FileHandle) => Promise<T>): Promise<T> {
+    while (!this.#hasRoom(key)) await new Promise<void>(resolve => { this.#waiting.push(resolve) })
     if (this.#closed) throw new ModelswarmError('ERR_STOPPED', 'Cannot use a file: it was closed already')
     const entry = this.#entries.get(key) ?? { handle: open(), users: 0, dropped: false }
     this.#entries.delete(key)
@@ -50,7 +53,7 @@ export class HandleCache {
     } finally {
       entry.users--
       if (entry.dropped && entry.users === 0) this.#close(entry)
-      this.#evict()
+      this.#waiting.shift()?.()
     }
   }
 
@@ -61,6 +64,7 @@ export class HandleCache {
     this.#entries.delete(key)
     entry.dropped = true
     if (entry.users === 0) this.#close(entry)
+    this.#waiting.shift()?.()
   }
 
   /**
@@ -68,6 +72,7 @@ export class HandleCache {
    */
   async close (): Promise<void> {
     this.#closed = true
+    for (const goOn of this.#waiting.splice(0)) goOn()
     for (const key of [...this.#entries.keys()]) this.drop(key)
     while (this.#closing.size > 0) await Promise.all(this.#closing)
     const failure = this.#failure
@@ -75,13 +80,15 @@ export class HandleCache {
     if (failure !== undefined) throw failure
   }
 
-  #evict (): void {
-    if (this.#entries.size <= this.#maxOpen) return
-    for (const [key, entry] of this.#entries) {
-      if (entry.users > 0) continue
-      this.drop(key)
-      if (this.#entries.size <= this.#maxOpen) return
+  /** True when this key has a handle, or one more may be opened: the one unused for longest is closed for it. */
+  #hasRoom (key: string): boolean {
+    if (this.#closed || this.#entries.has(key) || this.#entries.size < this.#maxOpen) return true
+    for (const [other, { users }] of this.#entries) {
+      if (users > 0) continue
+      this.drop(other)
+      return true
     }
+    return false
   }
 
   #close (entry: Entry): void {

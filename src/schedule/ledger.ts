@@ -1,3 +1,4 @@
+import { REMEMBERED_SILENT, UNPROVEN_SHARE } from '../defaults.ts'
 import { Mode } from '../wire/protocol.ts'
 import { SchedulerSource } from './scheduler-source.ts'
 import type { BlockStates } from './block-states.ts'
@@ -21,12 +22,16 @@ export interface LedgerParts {
 export class Ledger {
   readonly states: BlockStates
   readonly sources = new Map<string, SchedulerSource>()
-  /** Blocks that a source gave other bytes for, and that nobody has given yet. */
+  /** Blocks that a source gave other bytes for, or kept without ever giving one, and that nobody has given yet. */
   readonly doubted = new Set<number>()
+  /** Sources that are gone and were silent, the latest last: a new session makes nobody talk. */
+  readonly #silent = new Map<string, Pick<SchedulerSource, 'silences' | 'pausedUntil'>>()
   readonly #sizeOf: (block: number) => number
   readonly #maxBlockBytes: number
   readonly #budgetBytes: number
   #outstandingBytes = 0
+  /** Of those, of sources that have given nothing yet. */
+  #unprovenBytes = 0
 
   constructor (parts: LedgerParts) {
     this.states = parts.states
@@ -45,17 +50,32 @@ export class Ledger {
     return this.#budgetBytes - this.#outstandingBytes
   }
 
+  /**
+   * What may still be asked of this source. Those that have given nothing yet have half of the budget between them:
+   * however many come and only hold what they are asked for, those that give go on.
+   */
+  roomFor (source: SchedulerSource): number {
+    return source.hasGiven ? this.roomBytes : Math.min(this.roomBytes, this.#unprovenRoom)
+  }
+
+  get #unprovenRoom (): number {
+    return Math.max(UNPROVEN_SHARE * this.#budgetBytes, this.#maxBlockBytes) - this.#unprovenBytes
+  }
+
   add (id: string, cost: number, holdings: Bitfield, mode: Mode): void {
     const source = new SchedulerSource(id, cost, holdings)
     source.mode = mode
+    Object.assign(source, this.#silent.get(id))
+    this.#silent.delete(id)
     this.sources.set(id, source)
   }
 
   /** The source is gone: what it was asked for is missing again, unless another was asked too. */
   remove (source: SchedulerSource): void {
     for (const block of [...source.asked]) this.release(source, block)
-    this.#outstandingBytes -= source.outstandingBytes
+    this.#expect(source, -source.outstandingBytes)
     this.sources.delete(source.id)
+    if (source.silences > 0) this.#remember(source)
     this.dirtyAll()
   }
 
@@ -65,15 +85,24 @@ export class Ledger {
       this.states.ask(block, source.id, now)
       source.asked.add(block)
       source.askedBytes += this.#sizeOf(block)
-      this.#outstandingBytes += this.#sizeOf(block)
+      this.#expect(source, this.#sizeOf(block))
     }
+  }
+
+  /** A block that the source gave was stored. */
+  prove (source: SchedulerSource): void {
+    source.refusals = 0
+    if (source.hasGiven) return
+    this.#unprovenBytes -= source.outstandingBytes
+    source.hasGiven = true
+    this.dirtyAll()
   }
 
   /** A choosing publisher may send so many bytes more. */
   grant (source: SchedulerSource, bytes: number, now: number): void {
     this.#count(source)
     source.wantGranted += bytes
-    this.#outstandingBytes += bytes
+    this.#expect(source, bytes)
     source.meter.onAsked(now)
   }
 
@@ -82,9 +111,9 @@ export class Ledger {
    * need not wait for that. One that chooses for ever and gives nothing would else hold the budget.
    */
   shelve (source: SchedulerSource): void {
-    this.#outstandingBytes -= source.outstandingBytes
+    this.#expect(source, -source.outstandingBytes)
     source.isShelved = true
-    this.#outstandingBytes += source.outstandingBytes
+    this.#expect(source, source.outstandingBytes)
     this.#idleCheck(source)
     this.dirtyAll()
   }
@@ -96,7 +125,7 @@ export class Ledger {
     // What was set aside stays so until nothing of it can come any more.
     if (source.wantGranted === source.wantUsed) source.isShelved = false
     source.isDirty = true
-    this.#free(before - source.outstandingBytes)
+    this.#free(source, before - source.outstandingBytes)
     this.#idleCheck(source)
   }
 
@@ -113,21 +142,21 @@ export class Ledger {
       // Asked for after the publisher's pass, while the very block it had chosen was on its way: this is that one.
       if (isGranted && source.mode !== Mode.choosing) {
         source.wantUsed += size
-        if (!source.isShelved) this.#free(size)
+        if (!source.isShelved) this.#free(source, size)
       }
       return 'wanted'
     }
     if (!isGranted) return 'unasked'
-    // One at a time: what was set aside is not in the budget.
-    const isTooMuch = source.isShelved && source.askedBytes > 0
-    if (source.isShelved) this.#outstandingBytes += size
+    // What was set aside is not in the budget: one at a time, and more while there is room.
+    const isTooMuch = source.isShelved && source.askedBytes > 0 && this.roomBytes < size
+    if (source.isShelved) this.#expect(source, size)
     // Chosen by the publisher: moves from what was granted to what is asked, so the sum stays.
     source.wantUsed += size
     const isOfUse = this.states.missing.has(block) || (!source.isShelved && this.#waitsForOne(block))
     if (isTooMuch || !isOfUse) {
-      source.onUseless(now)
+      if (!isOfUse) source.onUseless(now)
       source.isDirty = true
-      this.#free(size)
+      this.#free(source, size)
       return 'granted'
     }
     source.useless = 0
@@ -154,15 +183,20 @@ export class Ledger {
     if (!source.asked.delete(block)) return
     source.askedBytes -= this.#sizeOf(block)
     source.isDirty = true
-    this.#free(this.#sizeOf(block))
+    this.#free(source, this.#sizeOf(block))
     this.#idleCheck(source)
   }
 
   /** Bytes are expected no longer. Where there was no room for a block, others may have been passed over for that. */
-  #free (bytes: number): void {
-    const wasShort = this.roomBytes < this.#maxBlockBytes
-    this.#outstandingBytes -= bytes
+  #free (source: SchedulerSource, bytes: number): void {
+    const wasShort = Math.min(this.roomBytes, this.#unprovenRoom) < this.#maxBlockBytes
+    this.#expect(source, -bytes)
     if (wasShort) this.dirtyAll()
+  }
+
+  #expect (source: SchedulerSource, bytes: number): void {
+    this.#outstandingBytes += bytes
+    if (!source.hasGiven) this.#unprovenBytes += bytes
   }
 
   /**
@@ -191,11 +225,16 @@ export class Ledger {
     source.meter.onBlock({ waitMs: now - asked.since, bytes: this.#sizeOf(block), outstandingBytes })
   }
 
+  #remember ({ id, silences, pausedUntil }: SchedulerSource): void {
+    this.#silent.set(id, { silences, pausedUntil })
+    for (const oldest of this.#silent.keys()) if (this.#silent.size > REMEMBERED_SILENT) this.#silent.delete(oldest)
+  }
+
   /** What was set aside counts again. */
   #count (source: SchedulerSource): void {
-    this.#outstandingBytes -= source.outstandingBytes
+    this.#expect(source, -source.outstandingBytes)
     source.isShelved = false
-    this.#outstandingBytes += source.outstandingBytes
+    this.#expect(source, source.outstandingBytes)
   }
 
   #idleCheck (source: SchedulerSource): void {

@@ -1,17 +1,18 @@
 import {
-  BLOCKS_PER_PLAN, ENDGAME_AFTER_MS, ENDGAME_STEP_MS, MAX_PAUSE_MS, PLENTY_BLOCKS, SILENT_SOURCE_MS, SPARE_GRACE_MS,
-  SPARE_STEP_MS, USELESS_IN_A_ROW
+  BLOCKS_PER_PLAN, ENDGAME_AFTER_MS, ENDGAME_FEW_BLOCKS, ENDGAME_STEP_MS, PLENTY_BLOCKS, SPARE_GRACE_MS, SPARE_STEP_MS,
+  USELESS_IN_A_ROW
 } from '../defaults.ts'
 import { Mode } from '../wire/protocol.ts'
 import { pick, trim } from './picker.ts'
 import { rivalOf } from './rival.ts'
+import { takeFromSilent } from './silence.ts'
 import { queueMsOf } from './source-meter.ts'
 import { Turns } from './turns.ts'
 import type { Availability } from './availability.ts'
 import type { Ledger } from './ledger.ts'
 import type { SchedulerSource } from './scheduler-source.ts'
 
-// The rules (SWARM-POLICY.md section 3), one method each:
+// The rules (SWARM-POLICY.md section 3), one method each, the fourth in silence.ts:
 //   1  a source is asked for the rarest blocks it holds, up to its credit and the pull's budget (I3)
 //   2  a choosing publisher is granted bytes instead, and chooses
 //   3  a spare publisher is asked freely only for what nobody else holds, and for more the longer blocks are scarce
@@ -44,6 +45,8 @@ export class Plan {
   /** Since when blocks have been missing that no open source had room for. */
   #scarceSince: number | undefined
   #wakeAt: number | undefined
+  /** Not before this is the endgame looked at again, while much is on its way. */
+  #endgameAt = 0
   #openQueueMs = 0
 
   constructor (parts: PlanParts) {
@@ -63,7 +66,7 @@ export class Plan {
   /** What to ask of whom now. */
   next (now: number): Action[] {
     this.#wakeAt = undefined
-    this.#dropSilent(now)
+    this.#actions.push(...takeFromSilent(this.#ledger, now, at => { this.#wake(at) }))
     const turns = new Turns(() => this.#ledger.roomBytes >= this.#ledger.states.leastMissingBytes)
     const spares: SchedulerSource[] = []
     let open = 0
@@ -93,7 +96,7 @@ export class Plan {
     }
     source.lookAgainAt = Infinity
     const limit = source.mostBytes(this.#maxBlockBytes, this.#openQueueMs)
-    const room = Math.min(limit - source.outstandingBytes, this.#ledger.roomBytes)
+    const room = Math.min(limit - source.outstandingBytes, this.#ledger.roomFor(source))
     const { blocks, seen } = room < this.#ledger.states.leastMissingBytes
       ? { blocks: [], seen: 0 }
       : pick({
@@ -127,7 +130,7 @@ export class Plan {
     const largest = Math.min(this.#maxBlockBytes, missingBytes)
     if (source.isShelved && open >= largest) return
     // What was set aside counts again with the next grant.
-    const roomBytes = this.#ledger.roomBytes - (source.isShelved ? open : 0)
+    const roomBytes = this.#ledger.roomFor(source) - (source.isShelved ? open : 0)
     const room = Math.min(credit - source.outstandingBytes, roomBytes, missingBytes - open)
     const step = Math.min(credit / 4, missingBytes - open)
     // A rest too small for any block must not stand for ever: with nothing on its way there is room for the largest.
@@ -168,33 +171,12 @@ export class Plan {
     }
   }
 
-  /** Rule 4. */
-  #dropSilent (now: number): void {
-    for (const source of this.#ledger.sources.values()) {
-      const isComing = source.wantGranted > source.wantUsed && !source.isShelved
-      if (source.asked.size === 0 && !isComing) continue
-      const silentAt = source.meter.silentAt
-      if (silentAt > now) {
-        this.#wake(silentAt)
-        continue
-      }
-      // What it said it had chosen before its pass ended is not coming; what it may still choose may take its time.
-      if (isComing && source.mode === Mode.choosing) this.#ledger.shelve(source)
-      else if (isComing) this.#ledger.endGrants(source, source.wantUsed)
-      const { inFlight } = this.#ledger.states
-      const waiting = [...source.asked].filter(block => inFlight.get(block)?.storingFrom !== source.id)
-      if (waiting.length === 0) continue
-      for (const block of waiting) this.#ledger.release(source, block)
-      this.#actions.push({ type: 'cancel', sourceId: source.id, blocks: waiting })
-      source.meter.onFailed()
-      source.pausedUntil = now + Math.min(SILENT_SOURCE_MS * 2 ** source.silences++, MAX_PAUSE_MS)
-      source.isDirty = true
-      this.#wake(source.pausedUntil)
-    }
-  }
-
   /** Rule 5. */
   #endgame (now: number): void {
+    if (this.#ledger.states.inFlight.size > ENDGAME_FEW_BLOCKS) {
+      if (this.#endgameAt > now) return this.#wake(this.#endgameAt)
+      this.#endgameAt = now + ENDGAME_STEP_MS
+    }
     for (const flight of this.#ledger.states.inFlight.values()) {
       const first = flight.asked[0]
       if (first === undefined || flight.asked.length > 1 || flight.storingFrom !== undefined) continue
@@ -209,7 +191,11 @@ export class Plan {
       const bytes = this.#sizeOf(block)
       const holders = this.#ledger.roomBytes > 0 ? this.#ledger.sources.values() : []
       const rival = rivalOf(holders, {
-        block, bytes, notId: first.sourceId, now, isPassedOver: source => this.#isPassedOver(source, block, now)
+        block,
+        bytes,
+        notId: first.sourceId,
+        now,
+        isPassedOver: source => this.#ledger.roomFor(source) <= 0 || this.#isPassedOver(source, block, now)
       })
       if (rival === undefined) this.#wake(now + ENDGAME_STEP_MS)
       // It gives what we lack of its pool: with nothing else missing, this block.

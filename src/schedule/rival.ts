@@ -28,9 +28,12 @@ function isIdle (source: SchedulerSource, { bytes, now }: RivalParts): boolean {
 }
 
 /**
- * A peer before a publisher that chooses, and that before a spare one, however fast they are: a peer's bytes are no
- * copies, and what is in the pool has to leave it anyway. Among equals the faster one.
+ * Who was never silent first. Among those a peer before a publisher that chooses, and that before a spare one, however
+ * fast they are: a peer's bytes are no copies, and what is in the pool has to leave it anyway. Among equals who has
+ * given before who may never do, and then the faster one.
  */
 function isBetter (a: SchedulerSource, b: SchedulerSource): boolean {
+  if ((a.silences > 0) !== (b.silences > 0)) return a.silences === 0
+  if (a.mode === b.mode && a.hasGiven !== b.hasGiven) return a.hasGiven
   return a.mode === b.mode ? a.meter.rateBytesPerSec > b.meter.rateBytesPerSec : a.mode < b.mode
 }

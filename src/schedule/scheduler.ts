@@ -155,10 +155,7 @@ export class Scheduler {
     this.states.store(block)
     const giver = this.#ledger.sources.get(id)
     this.#ledger.doubted.delete(block)
-    if (giver !== undefined) {
-      giver.refusals = 0
-      giver.hasGiven = true
-    }
+    if (giver !== undefined) this.#ledger.prove(giver)
     for (const { sourceId } of flight?.asked ?? []) {
       const source = this.#ledger.sources.get(sourceId)
       if (source === undefined) continue
@@ -194,6 +191,11 @@ export class Scheduler {
   onWrong (id: string, block: number): void {
     this.#ledger.doubted.add(block)
     this.onNotHeld(id, block)
+  }
+
+  /** For so long we could not see what came: no source was silent meanwhile. */
+  onLate (ms: number): void {
+    for (const source of this.#ledger.sources.values()) source.meter.forgive(ms)
   }
 
   /** What to send now. Call after events, and at `wakeAt`. */

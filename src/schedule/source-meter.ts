@@ -92,6 +92,11 @@ export class SourceMeter {
     this.#lastBytesAt = now
   }
 
+  /** For so long nobody could have seen that something came. */
+  forgive (ms: number): void {
+    this.#lastBytesAt += ms
+  }
+
   #sample (now: number, bytes: number): void {
     if (this.#askedAt !== undefined) {
       const latencyMs = now - this.#askedAt

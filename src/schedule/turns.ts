@@ -42,7 +42,7 @@ export class Turns {
   }
 }
 
-/** Who only refuses would else take a small budget again and again, before who gives. */
+/** Who only refuses, or says nothing, would else take a small budget again and again, before who gives. */
 function byCost (a: SchedulerSource, b: SchedulerSource): number {
-  return a.cost - b.cost || a.refusals - b.refusals || a.askedBytes - b.askedBytes
+  return a.cost - b.cost || a.refusals - b.refusals || a.silences - b.silences || a.askedBytes - b.askedBytes
 }

@@ -1,4 +1,4 @@
-import { LEAST_RETRY_MS } from '../defaults.ts'
+import { LATE_LOOK_MS, LEAST_RETRY_MS, LOOK_MS } from '../defaults.ts'
 import { isModelswarmError, ModelswarmError } from '../errors.ts'
 import { IDENTITY_ENCODING, RejectReason } from '../wire/protocol.ts'
 import type { Clock, WriteBlock } from './ports.ts'
@@ -35,6 +35,8 @@ export class Downloader {
   #isPlanned = false
   #isStopped = false
   #cancelWake: () => void = () => {}
+  /** When we shall look again, at the latest. */
+  #wakeAt = Infinity
 
   constructor (parts: DownloaderParts) {
     this.#parts = parts
@@ -142,11 +144,14 @@ export class Downloader {
   #planNow (): void {
     if (this.#isStopped) return
     const { scheduler, clock } = this.#parts
-    for (const action of scheduler.plan(clock.now())) this.#act(action)
+    const now = clock.now()
+    // Something kept the whole process busy: what came meanwhile lies unread in its sockets.
+    if (now > this.#wakeAt + LATE_LOOK_MS) scheduler.onLate(now - this.#wakeAt)
+    for (const action of scheduler.plan(now)) this.#act(action)
     this.#cancelWake()
-    const { wakeAt } = scheduler
-    if (wakeAt === undefined) return
-    this.#cancelWake = clock.setTimer(Math.max(1, wakeAt - clock.now()), () => { this.plan() })
+    this.#wakeAt = scheduler.wakeAt === undefined ? Infinity : Math.min(scheduler.wakeAt, now + LOOK_MS)
+    if (this.#wakeAt === Infinity) return
+    this.#cancelWake = clock.setTimer(Math.max(1, this.#wakeAt - clock.now()), () => { this.plan() })
   }
 
   #act (action: Action): void {

@@ -64,6 +64,7 @@ export class Giver {
     const pending = this.#pending.get(receiver.id) ?? new Set()
     this.#pending.delete(receiver.id)
     this.#backlog.delete(receiver.id)
+    for (const [block, id] of this.#unspread) if (id === receiver.id) this.#unspread.delete(block)
     for (const block of receiver.holdings.indexes()) {
       this.#holders[block] = (this.#holders[block] ?? 1) - 1
       if (this.#holders[block] === 0 && !this.#isPending(block)) this.#pool.add(block)

@@ -31,6 +31,32 @@ describe('HandleCache', () => {
     await expect(cache.use('a', opening, async () => {})).rejects.toMatchObject({ code: 'ERR_STOPPED' })
   })
 
+  it('has who needs one more wait while all are in use', async () => {
+    const path = join(await tempFolder(), 'f')
+    await writeFile(path, 'x')
+    const cache = new HandleCache(3)
+    let most = 0
+    let users3 = 0
+    const use = async (key: string): Promise<void> => {
+      await cache.use(key, async () => await open(path), async handle => {
+        most = Math.max(most, ++users3)
+        await handle.stat()
+        users3--
+      })
+    }
+    await Promise.all(Array.from({ length: 200 }, async (_, i) => { await use(String(i)) }))
+    expect(most).toBe(3)
+    expect(cache.openCount).toBe(3)
+    // whoever waits when it is closed is told
+    const held = Promise.withResolvers<undefined>()
+    const users = ['a', 'b', 'c'].map(async key => { await cache.use(key, async () => await open(path), async () => { await held.promise }) })
+    const late = cache.use('d', async () => await open(path), async () => {})
+    const closing = cache.close()
+    await expect(late).rejects.toMatchObject({ code: 'ERR_STOPPED' })
+    held.resolve(undefined)
+    await Promise.all([...users, closing])
+  })
+
   it('closes without complaint when a file never opened while its handle was dropped', async () => {
     const path = join(await tempFolder(), 'gone')
     const cache = new HandleCache(2)

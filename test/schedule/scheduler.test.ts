@@ -136,9 +136,51 @@ describe('scheduler', () => {
   })
 
   it('never asks for more than its budget', () => {
-    const one = scheduler(100, { budgetBytes: 5 * SIZE })
+    const one = scheduler(100, { budgetBytes: 6 * SIZE })
     for (const id of ['a', 'b', 'c', 'd', 'e', 'f']) one.addSource(id, all(100), Mode.open)
-    expect(blocksOf(one.plan(0), 'request')).toHaveLength(5)
+    // of nobody it is known whether it gives: they have half of it
+    const [first = 0, ...rest] = blocksOf(one.plan(0), 'request')
+    expect(rest).toHaveLength(2)
+    deliver(one, 'a', first, 1)
+    one.plan(2)
+    expect(one.outstandingBytes).toBe(6 * SIZE)
+  })
+
+  it('leaves half of its budget to those that give, whatever others hold or say', () => {
+    const one = scheduler(100, { budgetBytes: 16 * SIZE })
+    one.addSource('honest', all(100), Mode.open)
+    const [first = 0] = blocksOf(one.plan(0), 'request', 'honest')
+    deliver(one, 'honest', first, 1)
+    for (let i = 0; i < 50; i++) one.addSource(`liar ${i}`, all(100), Mode.open)
+    one.plan(2)
+    const liars = [...one.sources.values()].filter(({ hasGiven }) => !hasGiven)
+    const ofLiars = liars.reduce((sum, { outstandingBytes }) => sum + outstandingBytes, 0)
+    expect(ofLiars).toBeLessThanOrEqual(8 * SIZE)
+    expect(one.outstandingBytes).toBeLessThanOrEqual(16 * SIZE)
+  })
+
+  it('remembers of a source that comes again that it was silent, and asks others first for what it kept', () => {
+    const one = scheduler(1)
+    one.addSource('liar', all(1), Mode.open)
+    one.plan(0)
+    one.plan(SILENT_SOURCE_MS)
+    one.removeSource('liar')
+    one.addSource('liar', all(1), Mode.open)
+    expect(one.plan(SILENT_SOURCE_MS + 1)).toEqual([])
+    const later = one.wakeAt ?? 0
+    expect(later).toBe(2 * SILENT_SOURCE_MS)
+    one.addSource('spare', all(1), Mode.open)
+    one.onMode('spare', Mode.spare, 0)
+    expect(blocksOf(one.plan(SILENT_SOURCE_MS + 2), 'request', 'spare')).toEqual([0])
+  })
+
+  it('counts no silence where nobody could have seen what came', () => {
+    const one = scheduler(1)
+    one.addSource('a', all(1), Mode.open)
+    one.plan(0)
+    one.onLate(SILENT_SOURCE_MS)
+    expect(one.plan(SILENT_SOURCE_MS + 1)).toEqual([])
+    expect(blocksOf(one.plan(2 * SILENT_SOURCE_MS), 'cancel')).toEqual([0])
   })
 
   it('asks for the rarest first', () => {
@@ -286,7 +328,7 @@ describe('scheduler', () => {
 
 describe('scheduler with a choosing publisher', () => {
   it('leaves the budget to others when it chooses for ever and gives nothing, and takes what comes late', () => {
-    const one = scheduler(100, { budgetBytes: 4 * SIZE })
+    const one = scheduler(100, { budgetBytes: 8 * SIZE })
     one.addSource('p', all(100), Mode.choosing)
     one.plan(0)
     expect(one.outstandingBytes).toBe(4 * SIZE)
@@ -301,6 +343,17 @@ describe('scheduler with a choosing publisher', () => {
     expect(one.outstandingBytes).toBe(before)
     one.removeSource('p')
     one.removeSource('other')
+    expect(one.outstandingBytes).toBe(0)
+  })
+
+  it('takes all that comes at once from a publisher that was silent, while there is room', () => {
+    const one = scheduler(8)
+    one.addSource('p', all(8), Mode.choosing)
+    one.plan(0)
+    one.plan(SILENT_SOURCE_MS + 1)
+    for (let block = 0; block < 8; block++) expect(one.onArriving('p', block, SILENT_SOURCE_MS + 2)).toBe('wanted')
+    for (let block = 0; block < 8; block++) deliverRest(one, 'p', block)
+    expect(one.states.isComplete).toBe(true)
     expect(one.outstandingBytes).toBe(0)
   })
 
@@ -417,7 +470,7 @@ describe('scheduler with a choosing publisher', () => {
   })
 
   it('looks again at whom it passed over for want of room, when room comes all at once', () => {
-    const one = scheduler(3, { budgetBytes: 2 * SIZE })
+    const one = scheduler(3, { budgetBytes: 4 * SIZE })
     one.addSource('peer', some(3, [0, 1]), Mode.open)
     expect(blocksOf(one.plan(0), 'request', 'peer').sort()).toEqual([0, 1])
     one.addSource('publisher', all(3), Mode.choosing)
@@ -518,7 +571,7 @@ describe('scheduler with a choosing publisher', () => {
   })
 
   it('asks who gives before who only refuses, when the budget is small', () => {
-    const one = scheduler(8, { budgetBytes: 2 * SIZE })
+    const one = scheduler(8, { budgetBytes: 4 * SIZE })
     one.addSource('liar', all(8), Mode.open)
     one.addSource('honest', all(8), Mode.open)
     const asked = blocksOf(one.plan(0), 'request', 'liar')

@@ -92,6 +92,18 @@ describe('giver', () => {
     expect(giver.hasFor(a)).toBe(false)
   })
 
+  it('counts nothing against a peer of what it was given before it left', () => {
+    const a = receiver('a', 8)
+    const giver = joined(8, a)
+    const given = [1, 2, 3].map(() => giver.give(a, 1, one) ?? -1)
+    giver.leave(a)
+    const again = receiver('a', 8)
+    giver.join(again)
+    giver.give(again, 1, one)
+    for (const id of ['b', 'c']) giver.join(receiver(id, 8, given))
+    expect(giver.backlogOf('a')).toBeGreaterThanOrEqual(0)
+  })
+
   it('never has a block given in two hands that the swarm does not hold', () => {
     const anyStep = fc.record({
       kind: fc.constantFrom('join', 'leave', 'give', 'give', 'give', 'have'),
@@ -124,6 +136,7 @@ describe('giver', () => {
         }
         const free = Array.from({ length: 40 }, (_, i) => i).filter(i => !holds(i) && !hasGiven(i))
         expect(giver.left).toBe(free.length)
+        for (const id of ['a', 'b', 'c']) expect(giver.backlogOf(id)).toBeGreaterThanOrEqual(0)
       }
     }), { numRuns: 100 })
   })
