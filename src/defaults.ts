@@ -50,8 +50,11 @@ export const RESOLVE_BATCH_BYTES = 8 * MIB
 export const USUAL_NODE_BYTES = 64 * KIB
 /** Nodes asked of one peer at a time: a node is at most 2 MiB, mostly 50 KiB. */
 export const NODES_PER_PEER = 32
-/** A node that has not come by then is asked of another peer. */
+/** A node that has not come by then is asked of another peer; sooner where a peer has given none yet. */
 export const NODE_TIMEOUT_MS = 10_000
+export const NODE_FIRST_MS = 2500
+/** Of so many peers a node is asked at once at most, one more each time that somebody was too slow. */
+export const NODE_ASKED = 4
 /** Who has no node for us, or none of us to ask, is looked at again after so long. */
 export const NODE_ASK_AGAIN_MS = 1000
 /** Answers remembered that may come after another peer's: of all asked of 32 peers, the oldest are forgotten first. */
@@ -102,6 +105,9 @@ export const SPARE_STEP_MS = 1000
 export const ENDGAME_AFTER_MS = 600
 /** When nobody can be asked second it is looked again after so long; who gives what is of no use pauses so long. */
 export const ENDGAME_STEP_MS = 100
+/** Of so many sources a block is asked at most, each one more so long after the last. */
+export const ENDGAME_ASKED = 4
+export const ENDGAME_MORE_MS = 10_000
 /** The longest pause before a source that was silent, or gave what is of no use, is asked again: half of a give-up. */
 export const MAX_PAUSE_MS = 30_000
 /** Sources that were silent and left, and may come again. */

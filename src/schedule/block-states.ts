@@ -12,7 +12,7 @@ export interface Asked {
   readonly since: number
 }
 
-/** A block in flight: the sources asked (two at most, in the endgame), and the one whose bytes are being stored. */
+/** A block in flight: the sources asked (several only in the endgame), and the one whose bytes are being stored. */
 export interface InFlight {
   readonly block: number
   readonly asked: Asked[]

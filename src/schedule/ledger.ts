@@ -1,4 +1,4 @@
-import { REMEMBERED_SILENT, UNPROVEN_SHARE } from '../defaults.ts'
+import { ENDGAME_ASKED, REMEMBERED_SILENT, UNPROVEN_SHARE } from '../defaults.ts'
 import { Mode } from '../wire/protocol.ts'
 import { SchedulerSource } from './scheduler-source.ts'
 import type { BlockStates } from './block-states.ts'
@@ -24,8 +24,8 @@ export class Ledger {
   readonly sources = new Map<string, SchedulerSource>()
   /** Blocks that a source gave other bytes for, or kept without ever giving one, and that nobody has given yet. */
   readonly doubted = new Set<number>()
-  /** Sources that are gone and were silent, the latest last: a new session makes nobody talk. */
-  readonly #silent = new Map<string, Pick<SchedulerSource, 'silences' | 'pausedUntil'>>()
+  /** Sources that are gone and gave nothing, the latest last: a new session makes nobody talk. */
+  readonly #gone = new Map<string, Pick<SchedulerSource, 'silences' | 'pausedUntil' | 'breaks'>>()
   readonly #sizeOf: (block: number) => number
   readonly #maxBlockBytes: number
   readonly #budgetBytes: number
@@ -65,17 +65,22 @@ export class Ledger {
   add (id: string, cost: number, holdings: Bitfield, mode: Mode): void {
     const source = new SchedulerSource(id, cost, holdings)
     source.mode = mode
-    Object.assign(source, this.#silent.get(id))
-    this.#silent.delete(id)
+    Object.assign(source, this.#gone.get(id))
+    this.#gone.delete(id)
     this.sources.set(id, source)
   }
 
   /** The source is gone: what it was asked for is missing again, unless another was asked too. */
   remove (source: SchedulerSource): void {
+    // Once is nobody's fault: two that dial each other at once lose a session too.
+    if (source.asked.size > 0 && !source.hasGiven && source.breaks++ > 0) {
+      for (const block of source.asked) this.doubted.add(block)
+      source.silence(source.meter.lastBytesAt)
+    }
     for (const block of [...source.asked]) this.release(source, block)
     this.#expect(source, -source.outstandingBytes)
     this.sources.delete(source.id)
-    if (source.silences > 0) this.#remember(source)
+    if (source.silences > 0 || source.breaks > 0) this.#remember(source)
     this.dirtyAll()
   }
 
@@ -91,7 +96,7 @@ export class Ledger {
 
   /** A block that the source gave was stored. */
   prove (source: SchedulerSource): void {
-    source.refusals = 0
+    source.refusals = source.breaks = 0
     if (source.hasGiven) return
     this.#unprovenBytes -= source.outstandingBytes
     source.hasGiven = true
@@ -152,7 +157,7 @@ export class Ledger {
     if (source.isShelved) this.#expect(source, size)
     // Chosen by the publisher: moves from what was granted to what is asked, so the sum stays.
     source.wantUsed += size
-    const isOfUse = this.states.missing.has(block) || (!source.isShelved && this.#waitsForOne(block))
+    const isOfUse = this.states.missing.has(block) || (!source.isShelved && this.#maybeAsked(block))
     if (isTooMuch || !isOfUse) {
       if (!isOfUse) source.onUseless(now)
       source.isDirty = true
@@ -166,10 +171,10 @@ export class Ledger {
     return 'wanted'
   }
 
-  /** It is asked of one source only, whose bytes are not here yet: the first to deliver it will do. */
-  #waitsForOne (block: number): boolean {
+  /** Its bytes are not here yet, and one source more may be asked: the first to deliver it will do. */
+  #maybeAsked (block: number): boolean {
     const flight = this.states.inFlight.get(block)
-    return flight !== undefined && flight.storingFrom === undefined && flight.asked.length === 1
+    return flight !== undefined && flight.storingFrom === undefined && flight.asked.length < ENDGAME_ASKED
   }
 
   /** The source will not deliver this block: it is missing again unless another was asked too. */
@@ -225,9 +230,9 @@ export class Ledger {
     source.meter.onBlock({ waitMs: now - asked.since, bytes: this.#sizeOf(block), outstandingBytes })
   }
 
-  #remember ({ id, silences, pausedUntil }: SchedulerSource): void {
-    this.#silent.set(id, { silences, pausedUntil })
-    for (const oldest of this.#silent.keys()) if (this.#silent.size > REMEMBERED_SILENT) this.#silent.delete(oldest)
+  #remember ({ id, silences, pausedUntil, breaks }: SchedulerSource): void {
+    this.#gone.set(id, { silences, pausedUntil, breaks })
+    for (const oldest of this.#gone.keys()) if (this.#gone.size > REMEMBERED_SILENT) this.#gone.delete(oldest)
   }
 
   /** What was set aside counts again. */

@@ -1,6 +1,6 @@
 import {
-  BLOCKS_PER_PLAN, ENDGAME_AFTER_MS, ENDGAME_FEW_BLOCKS, ENDGAME_STEP_MS, PLENTY_BLOCKS, SPARE_GRACE_MS, SPARE_STEP_MS,
-  USELESS_IN_A_ROW
+  BLOCKS_PER_PLAN, ENDGAME_AFTER_MS, ENDGAME_ASKED, ENDGAME_FEW_BLOCKS, ENDGAME_MORE_MS, ENDGAME_STEP_MS, PLENTY_BLOCKS,
+  SPARE_GRACE_MS, SPARE_STEP_MS, USELESS_IN_A_ROW
 } from '../defaults.ts'
 import { Mode } from '../wire/protocol.ts'
 import { pick, trim } from './picker.ts'
@@ -17,7 +17,8 @@ import type { SchedulerSource } from './scheduler-source.ts'
 //   2  a choosing publisher is granted bytes instead, and chooses
 //   3  a spare publisher is asked freely only for what nobody else holds, and for more the longer blocks are scarce
 //   4  a source silent for 5 s loses what it was asked; it is tried again after a pause that grows
-//   5  when nothing is missing any more, what is in flight too long is asked of a second holder, at most
+//   5  when nothing is missing any more, what is in flight too long is asked of a second holder, and of a third
+//      and fourth when that does not come for seconds
 
 export type Action =
   | { readonly type: 'request', readonly sourceId: string, readonly blocks: readonly number[] }
@@ -178,10 +179,11 @@ export class Plan {
       this.#endgameAt = now + ENDGAME_STEP_MS
     }
     for (const flight of this.#ledger.states.inFlight.values()) {
-      const first = flight.asked[0]
-      if (first === undefined || flight.asked.length > 1 || flight.storingFrom !== undefined) continue
-      const owner = this.#ledger.sources.get(first.sourceId)
-      const readyAt = first.since + (owner?.meter.rttMs ?? 0) + ENDGAME_AFTER_MS
+      const last = flight.asked.at(-1)
+      if (last === undefined || flight.asked.length >= ENDGAME_ASKED || flight.storingFrom !== undefined) continue
+      const asked = flight.asked.map(({ sourceId }) => this.#ledger.sources.get(sourceId))
+      const waitMs = flight.asked.length > 1 ? ENDGAME_MORE_MS : (asked[0]?.meter.rttMs ?? 0) + ENDGAME_AFTER_MS
+      const readyAt = last.since + waitMs
       if (readyAt > now) {
         this.#wake(readyAt)
         continue
@@ -193,7 +195,7 @@ export class Plan {
       const rival = rivalOf(holders, {
         block,
         bytes,
-        notId: first.sourceId,
+        asked,
         now,
         isPassedOver: source => this.#ledger.roomFor(source) <= 0 || this.#isPassedOver(source, block, now)
       })

@@ -1,4 +1,4 @@
-import { ENDGAME_STEP_MS, LAGGARD_CREDIT_BLOCKS, MAX_PAUSE_MS } from '../defaults.ts'
+import { ENDGAME_STEP_MS, LAGGARD_CREDIT_BLOCKS, MAX_PAUSE_MS, SILENT_SOURCE_MS } from '../defaults.ts'
 import { Mode } from '../wire/protocol.ts'
 import { SourceMeter } from './source-meter.ts'
 import type { Bitfield } from '../model/bitfield.ts'
@@ -29,6 +29,8 @@ export class SchedulerSource {
   /** Since when it has been a spare publisher, as far as we have looked. */
   spareSince: number | undefined
   silences = 0
+  /** Sessions that ended while something was asked of it, since it last gave something. */
+  breaks = 0
   /** A block that it gave was stored. */
   hasGiven = false
   /** Blocks that it would not give since it last gave one. */
@@ -57,6 +59,13 @@ export class SchedulerSource {
   mayGive (block: number, now: number): boolean {
     if (this.mode === Mode.closed || this.pausedUntil > now || !this.holdings.has(block)) return false
     return (this.refused.get(block) ?? now) <= now
+  }
+
+  /** It gave nothing for long, up to `now`: it is asked again after a pause that grows. */
+  silence (now: number): void {
+    this.meter.onFailed()
+    this.pausedUntil = now + Math.min(SILENT_SOURCE_MS * 2 ** this.silences++, MAX_PAUSE_MS)
+    this.isDirty = true
   }
 
   /** It chose what we have. That may cross with what we said; who does it again and again only fills our line. */

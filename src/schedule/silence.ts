@@ -1,4 +1,3 @@
-import { MAX_PAUSE_MS, SILENT_SOURCE_MS } from '../defaults.ts'
 import { Mode } from '../wire/protocol.ts'
 import type { Ledger } from './ledger.ts'
 import type { Action } from './plan.ts'
@@ -29,11 +28,9 @@ export function takeFromSilent (ledger: Ledger, now: number, wake: (at: number) 
     }
     for (const block of waiting) ledger.release(source, block)
     actions.push({ type: 'cancel', sourceId: source.id, blocks: waiting })
-    source.meter.onFailed()
     // Who has given nothing yet may never do: such a block is asked of who has, first.
     if (!source.hasGiven) for (const block of waiting) ledger.doubted.add(block)
-    source.pausedUntil = now + Math.min(SILENT_SOURCE_MS * 2 ** source.silences++, MAX_PAUSE_MS)
-    source.isDirty = true
+    source.silence(now)
     wake(source.pausedUntil)
   }
   return actions

@@ -1,4 +1,4 @@
-import { LATE_NODES, NODES_PER_PEER, NODE_ASK_AGAIN_MS, NODE_TIMEOUT_MS } from '../defaults.ts'
+import { LATE_NODES, NODES_PER_PEER, NODE_ASK_AGAIN_MS, NODE_ASKED, NODE_FIRST_MS, NODE_TIMEOUT_MS } from '../defaults.ts'
 import { verifyBytes } from '../model/verify.ts'
 import { digestOfCid } from '../model/block-id.ts'
 import type { Clock } from './ports.ts'
@@ -9,8 +9,10 @@ import type { CID } from 'multiformats/cid'
 interface Wanted {
   readonly cid: CID
   readonly promise: PromiseWithResolvers<Uint8Array>
-  askedOf: string | undefined
-  askedAt: number
+  /** Whom it was asked of and since when, as far as they have not refused or been too slow. */
+  readonly asked: Map<string, number>
+  /** How many were too slow: each time, one more is asked at once. */
+  timeouts: number
   /** Peers that were asked and have not answered: they may yet send it, each once. */
   readonly due: Set<string>
   /** Peers that would not give it, until when they are not asked again. */
@@ -30,6 +32,9 @@ export class TreeFetch {
   readonly #wanted = new Map<string, Wanted>()
   /** Answers that are due, by peer and node, to what somebody else has answered meanwhile. */
   readonly #late = new Set<string>()
+  /** Peers that have given a node, and those that were too slow since, and how often. */
+  readonly #givers = new Set<string>()
+  readonly #slow = new Map<string, number>()
   #cancelTimer: () => void = () => {}
   #stopped: Error | undefined
   /** Payload received. */
@@ -71,6 +76,8 @@ export class TreeFetch {
     this.receivedBytes += payload.byteLength
     wanted.due.delete(session.peerId)
     verifyBytes(payload, digestOfCid(wanted.cid), this.#parts.hash, session.peerId).then(() => {
+      this.#givers.add(session.peerId)
+      this.#slow.delete(session.peerId)
       this.#wanted.delete(keyOf(cidBytes))
       for (const peerId of wanted.due) this.#late.add(lateKey(peerId, keyOf(cidBytes)))
       for (const oldest of this.#late) if (this.#late.size > LATE_NODES) this.#late.delete(oldest)
@@ -87,7 +94,7 @@ export class TreeFetch {
     for (const cid of cids) {
       const wanted = this.#wanted.get(keyOf(cid))
       wanted?.due.delete(session.peerId)
-      if (wanted?.askedOf !== session.peerId) continue
+      if (wanted?.asked.has(session.peerId) !== true) continue
       this.#refuse(wanted, session.peerId, Math.max(NODE_ASK_AGAIN_MS, retryAfterMs))
     }
     this.ask()
@@ -97,34 +104,32 @@ export class TreeFetch {
     for (const wanted of this.#wanted.values()) {
       wanted.refusedUntil.delete(session.peerId)
       wanted.due.delete(session.peerId)
-      if (wanted.askedOf === session.peerId) wanted.askedOf = undefined
+      wanted.asked.delete(session.peerId)
     }
+    this.#givers.delete(session.peerId)
     this.ask()
   }
 
-  /** Asks for what nobody has been asked for, evenly among the peers that have the tree. */
+  /**
+   * Asks for what nobody has been asked for, evenly among the peers that have the tree: first those that were never too
+   * slow. Who has given no node yet is waited for less long, and each time somebody was too slow one more is asked at
+   * once: however many say that they have the tree and are silent, they do not keep it from us for long.
+   */
   ask (): void {
     if (this.#stopped !== undefined || this.#wanted.size === 0) return
-    const now = this.#parts.clock.now()
     const load = new Map<Session, Wanted[]>()
-    const busy = new Map<string, number>()
+    const busy = this.#dropSlow()
     for (const wanted of this.#wanted.values()) {
-      if (wanted.askedOf !== undefined && now - wanted.askedAt > NODE_TIMEOUT_MS) {
-        this.#refuse(wanted, wanted.askedOf, NODE_TIMEOUT_MS)
+      while (wanted.asked.size < Math.min(1 + wanted.timeouts, NODE_ASKED)) {
+        const session = this.#leastBusy(wanted, busy)
+        if (session === undefined) break
+        wanted.asked.set(session.peerId, this.#parts.clock.now())
+        wanted.due.add(session.peerId)
+        busy.set(session.peerId, (busy.get(session.peerId) ?? 0) + 1)
+        const asked = load.get(session)
+        if (asked === undefined) load.set(session, [wanted])
+        else asked.push(wanted)
       }
-      if (wanted.askedOf !== undefined) busy.set(wanted.askedOf, (busy.get(wanted.askedOf) ?? 0) + 1)
-    }
-    for (const wanted of this.#wanted.values()) {
-      if (wanted.askedOf !== undefined) continue
-      const session = this.#leastBusy(wanted, busy)
-      if (session === undefined) continue
-      wanted.askedOf = session.peerId
-      wanted.askedAt = now
-      wanted.due.add(session.peerId)
-      busy.set(session.peerId, (busy.get(session.peerId) ?? 0) + 1)
-      const asked = load.get(session)
-      if (asked === undefined) load.set(session, [wanted])
-      else asked.push(wanted)
     }
     for (const [session, asked] of load) {
       session.send({ type: 'request', indexes: [], cids: asked.map(one => one.cid.bytes) })
@@ -147,20 +152,48 @@ export class TreeFetch {
     const promise = Promise.withResolvers<Uint8Array>()
     // A stop may come before anybody waits on it.
     promise.promise.catch(() => {})
-    const wanted: Wanted = { cid, promise, askedOf: undefined, askedAt: 0, due: new Set(), refusedUntil: new Map() }
+    const wanted: Wanted = { cid, promise, asked: new Map(), timeouts: 0, due: new Set(), refusedUntil: new Map() }
     this.#wanted.set(key, wanted)
     return wanted
+  }
+
+  /** Takes back what was asked too long ago. @returns how many nodes are still asked of each peer */
+  #dropSlow (): Map<string, number> {
+    const now = this.#parts.clock.now()
+    const busy = new Map<string, number>()
+    const slow = new Set<string>()
+    for (const wanted of this.#wanted.values()) {
+      for (const [peerId, since] of [...wanted.asked]) {
+        if (now - since > (this.#givers.has(peerId) ? NODE_TIMEOUT_MS : NODE_FIRST_MS)) {
+          this.#refuse(wanted, peerId, NODE_TIMEOUT_MS)
+          wanted.timeouts++
+          slow.add(peerId)
+        } else {
+          busy.set(peerId, (busy.get(peerId) ?? 0) + 1)
+        }
+      }
+    }
+    for (const peerId of slow) {
+      const times = (this.#slow.get(peerId) ?? 0) + 1
+      this.#slow.delete(peerId)
+      this.#slow.set(peerId, times)
+    }
+    for (const oldest of this.#slow.keys()) if (this.#slow.size > LATE_NODES) this.#slow.delete(oldest)
+    return busy
   }
 
   #leastBusy (wanted: Wanted, busy: ReadonlyMap<string, number>): Session | undefined {
     let best: Session | undefined
     const now = this.#parts.clock.now()
+    const rank = ({ peerId }: Session): number => {
+      const isUnproven = this.#givers.has(peerId) ? 0 : 0.5
+      return (this.#slow.get(peerId) ?? 0) * NODES_PER_PEER + (busy.get(peerId) ?? 0) + isUnproven
+    }
     for (const session of this.#parts.sessions()) {
-      if (!session.their.hasTree) continue
+      if (!session.their.hasTree || wanted.asked.has(session.peerId)) continue
       if ((wanted.refusedUntil.get(session.peerId) ?? 0) > now) continue
-      const load = busy.get(session.peerId) ?? 0
-      if (load >= NODES_PER_PEER) continue
-      if (best === undefined || load < (busy.get(best.peerId) ?? 0)) best = session
+      if ((busy.get(session.peerId) ?? 0) >= NODES_PER_PEER) continue
+      if (best === undefined || rank(session) < rank(best)) best = session
     }
     return best
   }
@@ -168,7 +201,7 @@ export class TreeFetch {
   /** Others are asked first; the same one again after a while, it may have it by then. */
   #refuse (wanted: Wanted, peerId: string, forMs: number): void {
     wanted.refusedUntil.set(peerId, this.#parts.clock.now() + forMs)
-    wanted.askedOf = undefined
+    wanted.asked.delete(peerId)
   }
 }
 

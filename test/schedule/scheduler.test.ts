@@ -1,6 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { CREDIT_QUEUE_SOURCES, ENDGAME_AFTER_MS, FIRST_RTT_MS, SILENT_SOURCE_MS } from '../../src/defaults.ts'
+import {
+  CREDIT_QUEUE_SOURCES, ENDGAME_AFTER_MS, ENDGAME_ASKED, ENDGAME_MORE_MS, FIRST_RTT_MS, SILENT_SOURCE_MS
+} from '../../src/defaults.ts'
 import { Bitfield } from '../../src/model/bitfield.ts'
 import { BlockStates } from '../../src/schedule/block-states.ts'
 import { Scheduler } from '../../src/schedule/scheduler.ts'
@@ -174,6 +176,47 @@ describe('scheduler', () => {
     expect(blocksOf(one.plan(SILENT_SOURCE_MS + 2), 'request', 'spare')).toEqual([0])
   })
 
+  it('asks in the endgame who has given something, also a publisher, for what is kept by those who never have', () => {
+    const one = scheduler(2)
+    one.addSource('spare', some(2, [0]), Mode.open)
+    one.plan(0)
+    deliver(one, 'spare', 0, 1)
+    one.addSource('liar', all(2), Mode.open)
+    expect(blocksOf(one.plan(2), 'request', 'liar')).toEqual([1])
+    one.addSource('second liar', all(2), Mode.open)
+    one.onMode('spare', Mode.spare, 0)
+    one.onHave('spare', 1)
+    one.plan(3)
+    expect(blocksOf(one.plan(FIRST_RTT_MS + ENDGAME_AFTER_MS + 2), 'request', 'spare')).toEqual([1])
+  })
+
+  it('asks one more in the endgame when neither of two delivers for long, and four at most', () => {
+    const one = scheduler(1)
+    for (const id of ['a', 'b', 'c', 'd', 'e']) one.addSource(id, all(1), Mode.open)
+    const asked: string[] = []
+    for (let now = 0; now < 60_000; now += 500) {
+      for (const action of one.plan(now)) if (action.type === 'request') asked.push(action.sourceId)
+      // all of them trickle
+      for (const { id, asked: { size } } of one.sources.values()) {
+        if (size === 0) continue
+        one.onArriving(id, 0, now)
+        one.onBytes(id, 4096, now)
+      }
+      if (now === ENDGAME_MORE_MS) expect(asked).toHaveLength(2)
+    }
+    expect(new Set(asked).size).toBe(ENDGAME_ASKED)
+    expect(asked).toHaveLength(ENDGAME_ASKED)
+  })
+
+  it('takes who breaks off again and again before it gives anything for silent', () => {
+    const one = scheduler(1)
+    for (let i = 0; i < 3; i++) {
+      one.addSource('liar', all(1), Mode.open)
+      expect(blocksOf(one.plan(i), 'request', 'liar')).toEqual(i < 2 ? [0] : [])
+      one.removeSource('liar')
+    }
+  })
+
   it('counts no silence where nobody could have seen what came', () => {
     const one = scheduler(1)
     one.addSource('a', all(1), Mode.open)
@@ -266,12 +309,14 @@ describe('scheduler', () => {
   })
 
   it('asks a peer in the endgame rather than a spare publisher, however fast that is', () => {
-    const one = scheduler(2)
-    one.addSource('peer', some(2, []), Mode.open)
-    one.addSource('spare', some(2, [0]), Mode.open)
+    const one = scheduler(3)
+    one.addSource('peer', some(3, []), Mode.open)
+    one.addSource('spare', some(3, [0]), Mode.open)
+    one.addSource('slow', some(3, [2]), Mode.open)
     one.plan(0)
     deliver(one, 'spare', 0, 200)
-    one.addSource('slow', some(2, [1]), Mode.open)
+    deliver(one, 'slow', 2, 200)
+    one.onHave('slow', 1)
     expect(blocksOf(one.plan(201), 'request', 'slow')).toEqual([1])
     one.onMode('spare', Mode.spare, 0)
     for (const id of ['peer', 'spare']) one.onHave(id, 1)

@@ -1,4 +1,5 @@
 import { expect, it, vi } from 'vitest'
+import { NODE_FIRST_MS } from '../../src/defaults.ts'
 import { WIRE_LIMITS } from '../../src/wire/limits.ts'
 import { VirtualClock } from '../sim/virtual-clock.ts'
 import { MemoryNode, memoryModel } from './memory-node.ts'
@@ -27,4 +28,23 @@ it('a node that comes when another peer has given it already is held against nob
   expect(await flood(slow, 1)).toBe(true)
   expect(await flood(quick, WIRE_LIMITS.unaskedBlocks)).toBe(false)
   expect(await flood(quick, 1)).toBe(true)
+})
+
+it('peers that say they have the tree and are silent do not keep it from us, however many came first', async () => {
+  const model = await memoryModel()
+  const node = new MemoryNode('node', new VirtualClock(), model)
+  await learnNames(node)
+  const tree = node.swarm.treeFetch.fetch([model.manifest.root])
+  for (let i = 0; i < 12; i++) await Puppet.meet(node, { id: `silent ${i}` })
+  const honest = await Puppet.meet(node, { id: 'honest' })
+  await honest.wait(5 * NODE_FIRST_MS)
+  expect(honest.of('request')).not.toEqual([])
+  await honest.giveTree()
+  expect(await tree).toHaveLength(1)
+  // Who has given something is asked first from then on.
+  const more = node.swarm.treeFetch.fetch([model.manifest.root])
+  await honest.wait(50)
+  expect(honest.of('request')).toHaveLength(2)
+  await honest.giveTree()
+  expect(await more).toHaveLength(1)
 })

@@ -1,4 +1,4 @@
-import { PULL_BUDGET_BYTES } from '../../../src/defaults.ts'
+import { ENDGAME_ASKED, PULL_BUDGET_BYTES } from '../../../src/defaults.ts'
 import { Scheduler } from '../../../src/schedule/scheduler.ts'
 import type { Action, SchedulerParts } from '../../../src/schedule/scheduler.ts'
 
@@ -56,7 +56,7 @@ export class WatchedScheduler extends Scheduler {
     }
     for (const { block, asked, storingFrom } of states.inFlight.values()) {
       if (states.missing.has(block) || states.stored.has(block)) this.#fail(`block ${block} is in two states`, 'I4')
-      if (asked.length > 2) this.#fail(`block ${block} is asked of ${asked.length} sources`, 'I4')
+      if (asked.length > ENDGAME_ASKED) this.#fail(`block ${block} is asked of ${asked.length} sources`, 'I4')
       if (storingFrom !== undefined) continue
       for (const { sourceId } of asked) {
         if (sources.get(sourceId)?.asked.has(block) !== true) {
