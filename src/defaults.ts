@@ -169,6 +169,11 @@ export const MOST_SESSIONS_TO_DIAL = 4 * GRAPH_DEGREE
 export const MOST_STRANGERS = GRAPH_DEGREE / 2
 /** Peers accepted for one model before newcomers are refused. */
 export const MAX_PEERS_PER_MODEL = 200
+/**
+ * What peers say that they hold is kept as bits until the tree tells how to read it, so much for a model, at most 4 MiB
+ * each; past it the peer with most goes. A model of a million blocks takes 128 KiB a peer.
+ */
+export const UNREAD_HOLDINGS_BYTES = 64 * MIB
 /** Dials under way at once: a connection costs about 20 ms of CPU on each side. */
 export const PARALLEL_DIALS = 4
 /** Pauses before a lost or silent address is tried again: doubling from the first to the second. */

@@ -15,8 +15,10 @@ export class PeerState {
   holdings: Bitfield | undefined
   /** What it will never want. */
   unwanted: Bitfield | undefined
+  /** Kept until it is read: the bits are changed by what is announced meanwhile. */
   #said: HoldingsMessage | undefined
-  /** Blocks announced before they can be entered anywhere. */
+  #hasSaid = false
+  /** Blocks announced before it said what it holds. */
   #early: number[] = []
 
   /** True unless it said that it has everything it wants. */
@@ -31,19 +33,46 @@ export class PeerState {
     this.wantsPeers = (hello.features & Feature.wantsPeers) !== 0
   }
 
-  /** False when holdings had been said before. */
-  onHoldings (message: HoldingsMessage): boolean {
-    if (this.#said !== undefined) return false
-    this.#said = message
-    this.hasTree = true
-    return true
+  /** Memory that what it said takes until our manifest is known. */
+  get unreadBytes (): number {
+    return this.#said === undefined ? 0 : this.#said.bits.byteLength + this.#said.unwanted.byteLength
   }
 
-  /** Before the holdings are read. False when more is announced than anybody needs to by then. */
-  onEarlyHave (indexes: readonly number[]): boolean {
-    if (this.#early.length + indexes.length > WIRE_LIMITS.blocks / 16) return false
-    this.#early.push(...indexes)
-    return true
+  /** @throws RangeError when holdings had been said before, or bits are not as many as there are blocks */
+  onHoldings (message: HoldingsMessage): void {
+    if (this.#hasSaid) throw new RangeError('Peer sent its holdings twice')
+    const { blocks, all, unwanted } = message
+    const bytes = Math.ceil(blocks / 8)
+    const bits = message.bits.byteLength === 0 && !all ? new Uint8Array(bytes) : message.bits
+    for (const { byteLength } of [bits, unwanted]) {
+      if (byteLength !== 0 && byteLength !== bytes) throw new RangeError(`Peer sent ${byteLength} bytes for ${blocks} bits`)
+    }
+    this.#hasSaid = true
+    this.#said = { ...message, bits }
+    this.hasTree = true
+    const early = this.#early
+    this.#early = []
+    this.onEarlyHave(early)
+  }
+
+  /**
+   * Before the holdings are read.
+   *
+   * @throws RangeError when a block is not of the model, or much is announced before it said what it holds
+   */
+  onEarlyHave (indexes: readonly number[]): void {
+    const said = this.#said
+    if (said === undefined) {
+      if (this.#early.length + indexes.length > WIRE_LIMITS.earlyIndexes) {
+        throw new RangeError('Peer announces blocks without saying what it holds')
+      }
+      this.#early.push(...indexes)
+      return
+    }
+    for (const index of indexes) {
+      if (index >= said.blocks) throw new RangeError(`Peer announced block ${index} of ${said.blocks}`)
+      if (!said.all) said.bits[index >>> 3] = (said.bits[index >>> 3] ?? 0) | (1 << (index & 7))
+    }
   }
 
   /**
@@ -54,15 +83,14 @@ export class PeerState {
    */
   readHoldings (blockCount: number): void {
     const said = this.#said
-    if (said === undefined || this.holdings !== undefined) return
+    if (said === undefined) return
     if (said.blocks !== blockCount) {
       throw new RangeError(`Peer speaks of ${said.blocks} blocks; the tree has ${blockCount}`)
     }
     const holdings = said.bits.byteLength === 0 ? new Bitfield(blockCount) : Bitfield.fromBytes(said.bits, blockCount)
     if (said.all) holdings.fill()
     this.unwanted = said.unwanted.byteLength === 0 ? undefined : Bitfield.fromBytes(said.unwanted, blockCount)
-    for (const index of this.#early) if (index < blockCount) holdings.add(index)
-    this.#early = []
+    this.#said = undefined
     this.holdings = holdings
   }
 }

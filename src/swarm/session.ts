@@ -174,11 +174,7 @@ export class Session {
 
   /** Our manifest is known: what they said they hold can be read now. */
   readHoldings (blockCount: number): void {
-    try {
-      this.their.readHoldings(blockCount)
-    } catch (err) {
-      this.fail(err instanceof RangeError ? err.message : 'Peer sent holdings that cannot be read')
-    }
+    this.#takes(() => { this.their.readHoldings(blockCount) })
   }
 
   send (message: Message): void {
@@ -246,13 +242,23 @@ export class Session {
   }
 
   #onHoldings (message: HoldingsMessage, host: SessionHost): void {
-    if (!this.their.onHoldings(message)) return this.fail('Peer sent its holdings twice')
-    host.onHoldings(this)
+    if (this.#takes(() => { this.their.onHoldings(message) })) host.onHoldings(this)
   }
 
   #onHave ({ indexes, queuedMs }: HaveMessage, host: SessionHost): void {
     if (this.their.holdings !== undefined) return host.onHave(this, indexes, queuedMs)
-    if (!this.their.onEarlyHave(indexes)) this.fail('Peer announces blocks without saying what it holds')
+    this.#takes(() => { this.their.onEarlyHave(indexes) })
+  }
+
+  /** False when what they said does not fit: the session is over. */
+  #takes (read: () => void): boolean {
+    try {
+      read()
+      return true
+    } catch (err) {
+      this.fail(err instanceof RangeError ? err.message : 'Peer sent holdings that cannot be read')
+      return false
+    }
   }
 
   #onAlive (isAnswer: boolean, host: SessionHost): void {

@@ -3,6 +3,7 @@ import { ModelswarmError } from '../errors.ts'
 import { ByeReason, Mode, RejectReason } from '../wire/protocol.ts'
 import { Content } from './content.ts'
 import { TreeFetch } from './tree-fetch.ts'
+import { boundUnread } from './unread-holdings.ts'
 import type { Downloader } from './downloader.ts'
 import type { BlockAccess, SwarmParts } from './ports.ts'
 import type { SessionHost } from './session-host.ts'
@@ -16,10 +17,8 @@ import type { BlockMessage, RejectMessage, RequestMessage } from '../wire/messag
 import type { CID } from 'multiformats/cid'
 
 /**
- * The peers that exchange one root, as this node sees them: its sessions, what it serves them (Content), and while a
- * pull runs what it asks of them (Downloader). Decides nothing itself: it is where these three hear of each other, a
- * method for each word, which is why it is long. Knows no libp2p: sessions come in ready (reception.ts), time and disk
- * are ports.
+ * The peers that exchange one root: its sessions, what it serves them (Content), what a pull asks of them (Downloader).
+ * Decides nothing: these three hear of each other here, a method for each word. Knows no libp2p, time, disk: ports.
  */
 export class Swarm implements SessionHost {
   readonly root: CID
@@ -59,7 +58,7 @@ export class Swarm implements SessionHost {
     return this.sessions.size >= MAX_PEERS_PER_MODEL
   }
 
-  /** True when a connected peer has said that it lacks blocks it wants. */
+  /** A connected peer has said that it lacks blocks it wants. */
   get hasLackingPeer (): boolean {
     return [...this.sessions.values()].some(({ their }) => their.lacksBlocks)
   }
@@ -148,6 +147,7 @@ export class Swarm implements SessionHost {
   onHoldings (session: Session): void {
     this.treeFetch.ask()
     this.#readHoldings(session)
+    boundUnread(this.sessions.values())
   }
 
   onHave (session: Session, indexes: readonly number[], queuedMs: number | undefined): void {

@@ -22,6 +22,8 @@ export const WIRE_LIMITS = {
   blocks: 16 * MIB,
   /** Indexes in one Have, Request, Cancel or Reject. */
   indexes: 64 * KIB,
+  /** Blocks announced by Have before Holdings, which comes first: what is kept of them. */
+  earlyIndexes: 4 * KIB,
   /** CIDs in one Request or Reject. */
   cids: 256,
   /** Bytes of one CID: v1, dag-pb, sha2-256 is 36. */
