@@ -181,6 +181,10 @@ export const REDIAL_FIRST_MS = 500
 export const REDIAL_MAX_MS = 10_000
 /** A candidate that is no hint is forgotten after so many dials in vain. */
 export const FORGET_AFTER_FAILURES = 5
+/** A host and port that so many dials one after the other did not reach is paused, whoever is said to be there. */
+export const VAIN_DIALS = 3
+/** Hosts and ports remembered for that; the one that was not dialled for longest is forgotten first. */
+export const REMEMBERED_PLACES = 4096
 /** Candidates are looked at this far apart at least, and with all the peers we want. */
 export const SEARCH_TICK_MS = 50
 export const SEARCH_IDLE_TICK_MS = 2000
@@ -211,7 +215,7 @@ export const REMEMBERED_OFFENDERS = 4096
  */
 export const ADDRESS_SHARE = 1 / 32
 
-/** Peers whose rate of opening streams is remembered; the one that has opened none for longest is forgotten first. */
+/** Peers whose rate of opening streams, or turn, is remembered; the one quiet for longest is forgotten first. */
 export const REMEMBERED_RATES = 4096
 
 // --- serving ---

@@ -124,7 +124,7 @@ export class Libp2pNetwork implements Network {
       if (open !== undefined) return open
     }
     const suffix = candidate.peerId === undefined ? '' : `/p2p/${candidate.peerId}`
-    const addrs = candidate.addrs.map(addr => multiaddr(addr.includes('/p2p/') ? addr : `${addr}${suffix}`))
+    const addrs = candidate.dialled.map(addr => multiaddr(addr.includes('/p2p/') ? addr : `${addr}${suffix}`))
     return await this.#libp2p.dial(addrs, { signal: this.#signal })
   }
 

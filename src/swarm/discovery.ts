@@ -108,7 +108,7 @@ export class Discovery {
     this.#searches.delete(swarm)
   }
 
-  /** Somebody is on this network (mDNS): asked about every model that is being looked for. */
+  /** Somebody is on this network (mDNS): asked about every model that is looked for. */
   onPeer (peerId: string, addrs: readonly string[]): void {
     if (this.#nearby.size < WIRE_LIMITS.nearbyPeers || this.#nearby.has(peerId)) this.#nearby.set(peerId, addrs)
     // libp2p tells of whoever connects to us too: that peer has just begun to open its session.
@@ -126,6 +126,7 @@ export class Discovery {
     const contact = await network.connect(candidate)
     const { peerId, addr } = contact
     candidate.peerId = peerId
+    candidate.reachedAt = addr
     if (swarm.sessions.has(peerId)) return
     if (reputation.refusedForMs(peerId) > 0) {
       throw new ModelswarmError('ERR_PEER_LOST', 'refused for a while because of what it did before', { sourceId: peerId })
@@ -134,8 +135,7 @@ export class Discovery {
       control: await contact.open('control'),
       openData: async () => await contact.open('data'),
       addr,
-      // One who has been told of a swarm need not be told of it by every member again. Who asks is let in by those who
-      // have enough.
+      // Who has been told of a swarm need not be told by every member again. Who asks is let in by who has enough.
       wantsPeers: candidate.isHint || swarm.sessions.size < FEW_PEERS || this.#searches.get(swarm)?.insists === true
     })
   }
@@ -206,18 +206,22 @@ export class Discovery {
   /** Records that a peer sent: checked, filtered, and tried. */
   async onRecords (swarm: Swarm, session: Session, records: readonly Uint8Array[]): Promise<void> {
     const search = this.#searches.get(swarm)
-    const { network, clock, signal, readRecord = readPeerRecord } = this.#parts
-    const from = network.addrOf(session.peerId)
+    const { network, network: { ourId }, clock, signal, readRecord = readPeerRecord } = this.#parts
+    const { peerId: teller } = session
+    const from = network.addrOf(teller)
     if (search === undefined || from === undefined) return
-    const { ourId } = network
-    const isKnown = (id: string): boolean => id === ourId || swarm.sessions.has(id) || search.knows(id)
+    const isKnown = (id: string): boolean => {
+      // Of a liar's candidates, those that an honest peer tells of too have its turn.
+      search.toldBy(id, teller)
+      return id === ourId || swarm.sessions.has(id) || search.knows(id)
+    }
     for (const bytes of records) {
-      if (!search.hasRoom || !this.#recordRates.take(session, clock.now())) return
+      if (!search.takesFrom(teller) || !this.#recordRates.take(session, clock.now())) return
       try {
-        const read = await readRecord(bytes, { isKnown, from, sourceId: session.peerId, signal })
+        const read = await readRecord(bytes, { isKnown, from, sourceId: teller, signal })
         if (read === undefined) continue
         network.keepRecord(read.peerId, bytes)
-        search.add({ ...read, isHint: false, waitMs: dialsFirst(ourId, read.peerId) ? 0 : SECOND_DIALLER_MS })
+        search.add({ ...read, isHint: false, teller, waitMs: dialsFirst(ourId, read.peerId) ? 0 : SECOND_DIALLER_MS })
       } catch (err) {
         if (signal.aborted) return
         return session.abort(err instanceof Error ? err : new Error('A record cannot be read'), ByeReason.protocolError)

@@ -3,6 +3,7 @@ import {
   REDIAL_MAX_MS, SEARCH_IDLE_TICK_MS, SEARCH_TICK_MS
 } from '../defaults.ts'
 import { Candidates } from './candidates.ts'
+import { DialledPlaces } from './dialled-places.ts'
 import { countNeighbours } from './neighbours.ts'
 import { troubleOf } from './trouble.ts'
 import type { Candidate } from './candidates.ts'
@@ -15,8 +16,8 @@ export interface SearchParts {
   ourId: string
   swarm: Pick<Swarm, 'sessions'>
   /**
-   * Resolves when there is a session with the candidate, or the candidate says that there is; enters its peer id as
-   * soon as that is known.
+   * Resolves when there is a session with the candidate, or the candidate says that there is; enters its peer id, and
+   * where it was reached, as soon as that is known.
    */
   dial: (candidate: Candidate) => Promise<void>
   /** How long a peer is not to be dialled because of what it did. */
@@ -30,6 +31,7 @@ export interface SearchParts {
 export class Search {
   readonly #parts: SearchParts
   readonly #candidates = new Candidates()
+  readonly #places = new DialledPlaces()
   /** What came of those that were tried, by peer id, or address where none is known. */
   readonly #tried = new Map<string, TriedSource>()
   #dialling = 0
@@ -44,7 +46,10 @@ export class Search {
     this.#begunAt = parts.clock.now()
   }
 
-  add (found: { peerId?: string | undefined, addrs: readonly string[], isHint: boolean, waitMs?: number }): void {
+  /** `teller`: the peer that told of it; none where the caller did, or this network. */
+  add (found: {
+    peerId?: string | undefined, addrs: readonly string[], isHint: boolean, waitMs?: number, teller?: string
+  }): void {
     if (found.peerId === this.#parts.ourId) return
     this.#candidates.add({ ...found, at: this.#parts.clock.now() + (found.waitMs ?? 0) })
     this.#tick()
@@ -55,9 +60,14 @@ export class Search {
     return (this.#candidates.get(peerId)?.addrs.length ?? 0) > 0
   }
 
-  /** True when one more candidate can be taken. */
-  get hasRoom (): boolean {
-    return this.#candidates.hasRoom
+  /** Somebody tells of a peer that is a candidate already. */
+  toldBy (peerId: string, teller: string): void {
+    this.#candidates.toldBy(peerId, teller)
+  }
+
+  /** True when one more candidate can be taken from this peer. */
+  takesFrom (teller: string): boolean {
+    return this.#candidates.takesFrom(teller)
   }
 
   /** True when no newcomer is needed: all of a small swarm is wanted, and of a large one a few. */
@@ -165,10 +175,12 @@ export class Search {
         this.#candidates.postpone(candidate, now + refusedForMs)
         continue
       }
-      candidate.state = 'dialling'
-      candidate.isFull = false
-      this.#dialling++
-      this.#parts.dial(candidate).then(() => { this.#onDialled(candidate) }).catch((err: unknown) => {
+      if (!this.#begins(candidate, now)) continue
+      this.#parts.dial(candidate).then(() => {
+        this.#places.reached(candidate.dialled, candidate.reachedAt)
+        this.#onDialled(candidate)
+      }).catch((err: unknown) => {
+        if (candidate.reachedAt !== undefined) this.#places.reached(candidate.dialled, candidate.reachedAt)
         const id = candidate.peerId ?? candidate.key
         this.#note(id, candidate.addrs[0] ?? this.nameOf(id), err)
         this.#candidates.failed(candidate, this.#parts.clock.now(), this.#parts.random)
@@ -183,6 +195,20 @@ export class Search {
     // With all the peers we want there is nothing to hurry for.
     const least = wanted > 0 ? SEARCH_TICK_MS : SEARCH_IDLE_TICK_MS
     this.#cancelTimer = this.#parts.clock.setTimer(Math.max(least, nextAt - now), () => { this.#tick() })
+  }
+
+  /** False when all its addresses were dialled in vain lately, for it or for others. Hints have pauses of their own. */
+  #begins (candidate: Candidate, now: number): boolean {
+    const { addrs, isHint } = candidate
+    const usable = isHint ? addrs : this.#places.usable(addrs, now)
+    if (usable.length === 0 && addrs.length > 0) {
+      this.#candidates.postpone(candidate, this.#places.freeAt(addrs))
+      return false
+    }
+    if (!isHint) this.#places.begin(usable, now, this.#parts.random)
+    Object.assign(candidate, { state: 'dialling', isFull: false, isTried: true, dialled: usable, reachedAt: undefined })
+    this.#dialling++
+    return true
   }
 
   #onDialled (candidate: Candidate): void {
@@ -202,9 +228,7 @@ export class Search {
     // end of an old one, as after a change of address. It is tried until it notices, however long that takes.
     this.#note(peerId, this.nameOf(peerId), undefined)
     this.#candidates.failed(candidate, clock.now(), random)
-    if (this.#candidates.get(key) === undefined) {
-      this.#candidates.add({ ...candidate, at: clock.now() + REDIAL_MAX_MS })
-    }
+    if (this.#candidates.get(key) === undefined) this.#candidates.again(candidate, clock.now() + REDIAL_MAX_MS)
   }
 }
 

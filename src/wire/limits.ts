@@ -79,6 +79,10 @@ export const WIRE_LIMITS = {
   /** Peers of one model that are remembered to be dialled, and addresses of each: more are ignored, hints apart. */
   candidates: 2048,
   addrsPerCandidate: 8,
+  /** Of them, those that one peer told of first and that were not dialled yet: more are ignored. */
+  untriedPerTeller: 32,
+  /** Peers remembered to have told of the same one. */
+  tellersPerCandidate: 8,
   /** Peer records that were passed on, kept for who asks next. */
   keptRecords: 1024,
   /** Peers seen on the local network (mDNS): more are ignored. */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { REDIAL_FIRST_MS, REDIAL_MAX_MS } from '../../src/defaults.ts'
 import { Candidates } from '../../src/swarm/candidates.ts'
+import { WIRE_LIMITS } from '../../src/wire/limits.ts'
 
 const even = (): number => 0.5
 const found = (peerId: string, isHint = false): { peerId: string, addrs: string[], isHint: boolean, at: number } =>
@@ -89,5 +90,40 @@ describe('candidates', () => {
     for (let i = 0; i < 3000; i++) candidates.add(found(`peer-${i}`))
     candidates.add(found('hint', true))
     expect([...candidates.all]).toHaveLength(2049)
+  })
+
+  it('are told by peers in turns: who tells of many keeps nobody from those that others tell of', () => {
+    const candidates = new Candidates()
+    for (let i = 0; i < 500; i++) candidates.add({ ...found(`fake${i}`), teller: 'liar' })
+    expect(candidates.size).toBe(WIRE_LIMITS.untriedPerTeller)
+    expect(candidates.due(0, 4).map(one => one.key)).toEqual(['fake0', 'fake1', 'fake2', 'fake3'])
+    candidates.add({ ...found('seeder'), at: 5, teller: 'honest' })
+    candidates.add(found('near'))
+    expect(candidates.due(10, 3).map(one => one.key)).toEqual(['near', 'seeder', 'fake0'])
+  })
+
+  it('that a liar told of first have the turn of an honest peer who tells of them too', () => {
+    const candidates = new Candidates()
+    for (const key of ['fake0', 'fake1', 'fake2', 'seeder']) candidates.add({ ...found(key), teller: 'liar' })
+    expect(candidates.due(0, 1).map(one => one.key)).toEqual(['fake0'])
+    candidates.toldBy('seeder', 'honest')
+    expect(candidates.due(0, 1).map(one => one.key)).toEqual(['seeder'])
+  })
+
+  it('leave room for what others tell when there are too many', () => {
+    const candidates = new Candidates()
+    for (let i = 0; i < WIRE_LIMITS.candidates; i++) candidates.add({ ...found(`fake${i}`), teller: `liar${i >> 5}` })
+    expect([candidates.size, candidates.takesFrom('liar0'), candidates.takesFrom('honest')])
+      .toEqual([WIRE_LIMITS.candidates, false, true])
+    candidates.add({ ...found('seeder'), teller: 'honest' })
+    expect([candidates.size, candidates.get('seeder')?.tellers]).toEqual([WIRE_LIMITS.candidates, ['honest']])
+  })
+
+  it('do not count among those of their teller once they were dialled', () => {
+    const candidates = new Candidates()
+    for (let i = 0; i < WIRE_LIMITS.untriedPerTeller; i++) candidates.add({ ...found(`p${i}`), teller: 'a' })
+    expect(candidates.takesFrom('a')).toBe(false)
+    only(candidates, 'p0').isTried = true
+    expect(candidates.takesFrom('a')).toBe(true)
   })
 })

@@ -135,7 +135,7 @@ describe('a search', () => {
     for (let i = 0; i < 60; i++) {
       // The first dozen have room.
       if (i >= 12) full.add(`p${i}`)
-      search.add({ peerId: `p${i}`, addrs: ['somewhere'], isHint: false })
+      search.add({ peerId: `p${i}`, addrs: [`p${i}`], isHint: false })
     }
     await pass(clock, 60_000)
     expect(sessions.size).toBe(GRAPH_DEGREE * ENOUGH_SHARE)
@@ -160,7 +160,7 @@ describe('a search', () => {
       },
       ...usual(clock)
     })
-    for (let i = 0; i < known; i++) search.add({ peerId: `p${i}`, addrs: ['somewhere'], isHint: false })
+    for (let i = 0; i < known; i++) search.add({ peerId: `p${i}`, addrs: [`p${i}`], isHint: false })
     await pass(clock, 10_000)
     expect([sessions.size, search.isContent]).toEqual([wanted, true])
     search.stop()
@@ -175,7 +175,7 @@ describe('a search', () => {
       ...usual(clock)
     })
     for (let i = 0; i < FULL_MESH_PEERS; i++) sessions.set(`idle${i}`, session(`idle${i}`, clock.now()))
-    for (let i = 0; i < 100; i++) search.add({ peerId: `p${i}`, addrs: ['somewhere'], isHint: false })
+    for (let i = 0; i < 100; i++) search.add({ peerId: `p${i}`, addrs: [`p${i}`], isHint: false })
     expect(search.isContent).toBe(true)
     await pass(clock, IDLE_NEIGHBOUR_MS - 1)
     expect([search.isContent, sessions.size]).toEqual([true, FULL_MESH_PEERS])
@@ -199,7 +199,7 @@ describe('a search', () => {
       ...usual(clock)
     })
     for (let i = 0; i < 4 * MOST_SESSIONS_TO_DIAL; i++) sessions.set(`idle${i}`, session(`idle${i}`, Infinity, false))
-    for (let i = 0; i < 100; i++) search.add({ peerId: `p${i}`, addrs: ['somewhere'], isHint: false })
+    for (let i = 0; i < 100; i++) search.add({ peerId: `p${i}`, addrs: [`p${i}`], isHint: false })
     expect(search.isContent).toBe(false)
     await pass(clock, 4000)
     const dialled = [...sessions.keys()].filter(key => key.startsWith('p'))
@@ -215,7 +215,7 @@ describe('a search', () => {
       dial: async ({ key }) => { sessions.set(key, session(key, clock.now())) },
       ...usual(clock)
     })
-    for (let i = 0; i < 100; i++) search.add({ peerId: `p${i}`, addrs: ['somewhere'], isHint: false })
+    for (let i = 0; i < 100; i++) search.add({ peerId: `p${i}`, addrs: [`p${i}`], isHint: false })
     await pass(clock, 10_000)
     // A block of 1 MiB at 2 Mbit/s, from one neighbour after the other.
     const givers = [...sessions.values()]
@@ -252,7 +252,7 @@ describe('a search', () => {
     expect(dials).toBeLessThan(24)
     expect(search.insists).toBe(false)
     expect(search.report().map(({ trouble }) => trouble.kind)).toEqual(['full', 'full'])
-    for (let i = 0; i < ENOUGH_REFUSALS; i++) search.add({ peerId: `p${i}`, addrs: ['somewhere'], isHint: false })
+    for (let i = 0; i < ENOUGH_REFUSALS; i++) search.add({ peerId: `p${i}`, addrs: [`p${i}`], isHint: false })
     await pass(clock, 1000)
     expect(search.insists).toBe(true)
     search.stop()
@@ -276,7 +276,7 @@ describe('a search', () => {
     }
     for (const key of ['publisher', 'full']) search.add({ peerId: key, addrs: ['somewhere'], isHint: true })
     await pass(clock, 100)
-    for (let i = 0; i < 60; i++) search.add({ peerId: `p${i}`, addrs: ['somewhere'], isHint: false })
+    for (let i = 0; i < 60; i++) search.add({ peerId: `p${i}`, addrs: [`p${i}`], isHint: false })
     await pass(clock, 10_000)
     for (let i = 0; i < 4; i++) sessions.set(`inbound${i}`, session(`inbound${i}`))
     end('publisher')
@@ -284,6 +284,55 @@ describe('a search', () => {
     dialled.length = 0
     await pass(clock, 60_000)
     expect([dialled, search.isContent]).toEqual([['publisher'], true])
+    search.stop()
+  })
+
+  it('dials a host and port few times, whatever peers are said to be there, and reaches whom another tells of', async () => {
+    const clock = new VirtualClock()
+    const sessions = new Map<string, Session>()
+    let dials = 0
+    const search = new Search({
+      swarm: { sessions },
+      dial: async ({ key, dialled }) => {
+        if (key === 'seeder') {
+          sessions.set(key, session(key))
+          return
+        }
+        dials += dialled.length
+        await new Promise<void>(resolve => { clock.setTimer(50, resolve) })
+        throw new Error('closed while reading 0/1')
+      },
+      ...usual(clock)
+    })
+    const addrs = Array.from({ length: 8 }, (_, i) => `/ip4/10.0.0.${i}/tcp/9`)
+    for (let second = 0; second < 30; second++) {
+      for (let i = 0; i < 20; i++) search.add({ peerId: `fake${second}-${i}`, addrs, isHint: false, teller: 'liar' })
+      if (second === 20) search.add({ peerId: 'seeder', addrs: ['/ip4/10.0.1.1/tcp/1'], isHint: false, teller: 'honest' })
+      await pass(clock, 1000)
+      if (second === 20) expect(sessions.size).toBe(1)
+    }
+    expect(dials / addrs.length).toBeGreaterThan(3)
+    expect(dials / addrs.length).toBeLessThan(12)
+    search.stop()
+  })
+
+  it('dials a hint whose host and port others were said to have', async () => {
+    const clock = new VirtualClock()
+    const dialled: string[] = []
+    const search = new Search({
+      swarm: { sessions: new Map() },
+      dial: async ({ key }) => {
+        dialled.push(key)
+        throw new Error('connect ECONNREFUSED')
+      },
+      ...usual(clock)
+    })
+    const addrs = ['/ip4/10.0.0.1/tcp/9']
+    for (let i = 0; i < 32; i++) search.add({ peerId: `fake${i}`, addrs, isHint: false, teller: 'liar' })
+    await pass(clock, 1000)
+    search.add({ peerId: 'hint', addrs, isHint: true })
+    await pass(clock, 200)
+    expect(dialled.at(-1)).toBe('hint')
     search.stop()
   })
 
