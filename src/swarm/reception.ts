@@ -6,7 +6,9 @@ import { Attachments } from './attachments.ts'
 import { byeError } from './bye-error.ts'
 import { Door } from './door.ts'
 import { Greetings } from './greetings.ts'
+import { hostOf } from './ip-address.ts'
 import { proofOf } from './proof.ts'
+import { makeRoom } from './seats.ts'
 import { Session } from './session.ts'
 import type { Clock } from './ports.ts'
 import type { Reputation } from './reputation.ts'
@@ -133,7 +135,7 @@ export class Reception {
       if (swarm === undefined) return await sendAway(control, ByeReason.unknownRoot)
       const hello = await this.#hello(swarm, peerId, EMPTY)
       // Nothing is awaited from here until it has joined: of many that come at once each counts for the next.
-      const refusal = this.#refusal(swarm, peerId, first)
+      const refusal = this.#refusal(swarm, peerId, first, addr)
       if (refusal === ByeReason.full) {
         // It learns where there may be room; all at once, or it would begin its session meanwhile.
         const records = await this.#parts.recordsFor?.(swarm, peerId) ?? []
@@ -170,7 +172,9 @@ export class Reception {
     this.#attachments.stop()
   }
 
-  #refusal (swarm: Swarm, peerId: string, { features }: HelloMessage): ByeReason | undefined {
+  #refusal (
+    swarm: Swarm, peerId: string, { features }: HelloMessage, addr: string | undefined
+  ): ByeReason | undefined {
     if (this.#parts.ourId === peerId) return ByeReason.duplicate
     const ours = swarm.sessions.get(peerId)
     const isOpening = this.#opening.get(swarm)?.has(peerId) === true
@@ -178,7 +182,9 @@ export class Reception {
     if (weStay) return ByeReason.duplicate
     if (ours !== undefined) return undefined
     const isShort = (features & Feature.wantsPeers) !== 0
-    return swarm.isFull || (!isShort && this.#parts.hasEnough?.(swarm) === true) ? ByeReason.full : undefined
+    if (!isShort && this.#parts.hasEnough?.(swarm) === true) return ByeReason.full
+    if (!swarm.isFull || makeRoom(swarm.sessions.values(), hostOf(addr), this.#parts.clock.now())) return undefined
+    return ByeReason.full
   }
 
   async #find (proof: Uint8Array, peerId: string): Promise<Swarm | undefined> {
@@ -194,14 +200,14 @@ export class Reception {
   }
 
   #session (
-    own: Omit<SessionParts, 'clock' | 'burst' | 'onEnd'> & { addr: string | undefined }, hello: HelloMessage
+    own: Omit<SessionParts, 'host' | 'clock' | 'burst' | 'onEnd'> & { addr: string | undefined }, hello: HelloMessage
   ): Session {
     const { addr, ...parts } = own
     const { reputation, clock } = this.#parts
     const onEnd = (err: Error | undefined): void => { reputation.onFailure(parts.peerId, addr, err) }
     // Whom we dialled is no stranger.
     const burst = reputation.burstFor(parts.isOutbound ? undefined : addr)
-    const session = new Session({ ...parts, clock, burst, onEnd })
+    const session = new Session({ ...parts, host: hostOf(addr), clock, burst, onEnd })
     session.onHello(hello)
     return session
   }

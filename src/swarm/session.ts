@@ -17,6 +17,8 @@ import type { BlockMessage, HaveMessage, HelloMessage, HoldingsMessage, Message 
 export interface SessionParts {
   peerId: string
   isOutbound: boolean
+  /** Who is behind its address (ip-address.ts), where that tells. */
+  host?: string | undefined
   control: Channel
   clock: Clock
   /** Messages that it may send at once. Default: messageBurst. */
@@ -39,6 +41,7 @@ export interface SessionParts {
 export class Session {
   readonly peerId: string
   readonly isOutbound: boolean
+  readonly host: string | undefined
   /** What they said of themselves. */
   readonly their = new PeerState()
   /** The least round trip measured, in ms; undefined until the first. */
@@ -46,6 +49,9 @@ export class Session {
   /** Blocks of theirs that were stored, and when the last was, or the session began, in the clock's ms. */
   given = 0
   gaveAt: number
+  /** The same of blocks of ours that they said have come. */
+  taken = 0
+  tookAt: number
   readonly sentLately = new SentLately()
   readonly #control: Channel
   readonly #clock: Clock
@@ -65,7 +71,9 @@ export class Session {
     this.isOutbound = parts.isOutbound
     this.#control = parts.control
     this.#clock = parts.clock
+    this.host = parts.host
     this.gaveAt = parts.clock.now()
+    this.tookAt = this.gaveAt
     this.#onEnd = parts.onEnd ?? (() => {})
     this.#allowance = new Allowance(parts.clock.now(), parts.burst ?? WIRE_LIMITS.messageBurst)
     this.#keepalive = new Keepalive({
@@ -202,6 +210,13 @@ export class Session {
   sendBlock (block: { index: number, cid?: Uint8Array }, payload: Uint8Array): void {
     if (block.cid === undefined) this.sentLately.add(block.index, payload.byteLength)
     this.#data?.send(block, payload)
+  }
+
+  /** They announced this block for the first time. */
+  onNews (block: number): void {
+    if (!this.sentLately.has(block)) return
+    this.taken++
+    this.tookAt = this.#clock.now()
   }
 
   /** Ends the session politely. */

@@ -121,7 +121,7 @@ export class Swarm implements SessionHost {
     this.#content?.announce(block)
   }
 
-  /** A session after its Hello. One session a peer: the newer replaces the older. */
+  /** A session after its Hello: of one peer, the newer replaces the older. */
   join (session: Session): void {
     if (this.#isStopped) return session.abort(new ModelswarmError('ERR_STOPPED', 'This node is stopping'))
     const older = this.sessions.get(session.peerId)
@@ -156,6 +156,7 @@ export class Swarm implements SessionHost {
     for (const index of indexes) {
       if (index >= holdings.length) return session.fail(`Peer announced block ${index} of ${holdings.length}`)
       if (holdings.has(index)) continue
+      session.onNews(index)
       this.#content?.onHave(session, index, queuedMs)
       if (this.#downloader?.onHave(session, index) !== true) holdings.add(index)
     }

@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest'
-import { MAX_PEERS_PER_MODEL } from '../../src/defaults.ts'
+import { IDLE_NEIGHBOUR_MS, MAX_PEERS_PER_MODEL } from '../../src/defaults.ts'
 import { isModelswarmError } from '../../src/errors.ts'
 import { WIRE_LIMITS } from '../../src/wire/limits.ts'
 import { ByeReason, Feature } from '../../src/wire/protocol.ts'
@@ -326,6 +326,44 @@ describe('reception', () => {
     await pass(clock, 500)
     expect(full.swarm.sessions.size).toBe(MAX_PEERS_PER_MODEL)
     expect(strangers.flatMap(byesOf)).toEqual(Array.from({ length: 50 }, () => ByeReason.full))
+  })
+
+  it('lets a newcomer take the place of whoever exchanged no block for a minute, not of who does', async () => {
+    const { clock, model, node } = await world()
+    const full = node('full')
+    full.serve()
+    const seats = Array.from({ length: MAX_PEERS_PER_MODEL }, (_, i) => strangerTo(full, `s${i}`))
+    for (const [i, seat] of seats.entries()) seat.send(await hello(model, `s${i}`, 'full'))
+    await pass(clock, 500)
+    const [giver, taker] = [full.swarm.sessions.get('s0'), full.swarm.sessions.get('s1')]
+    for (const [i, { received: [answer] }] of seats.entries()) {
+      const [near, far] = MemoryChannel.pair(clock)
+      full.reception.acceptData(far, `s${i}`)
+      near.listen().send({ type: 'attach', token: answer?.type === 'hello' ? answer.token : EMPTY })
+    }
+    const come = async (id: string): Promise<MemoryChannel> => {
+      const newcomer = strangerTo(full, id)
+      newcomer.send(await hello(model, id, 'full', { features: Feature.wantsPeers }))
+      await pass(clock, 100)
+      return newcomer
+    }
+    expect(byesOf(await come('early'))).toEqual([ByeReason.full])
+    await pass(clock, IDLE_NEIGHBOUR_MS / 2)
+    if (giver !== undefined) giver.gaveAt = clock.now()
+    taker?.sendBlock({ index: 1 }, Uint8Array.of(1))
+    seats[1]?.send({ type: 'holdings', blocks: model.manifest.blockCount, all: false, bits: EMPTY, unwanted: EMPTY })
+    seats[1]?.send({ type: 'have', indexes: [1] })
+    // What was not sent is no receipt.
+    seats[2]?.send({ type: 'holdings', blocks: model.manifest.blockCount, all: false, bits: EMPTY, unwanted: EMPTY })
+    seats[2]?.send({ type: 'have', indexes: [1] })
+    await pass(clock, 20_000)
+    for (const seat of seats) seat.send({ type: 'alive', answer: true })
+    await pass(clock, 10_000)
+    expect(byesOf(await come('late'))).toEqual([])
+    expect([full.swarm.sessions.size, full.swarm.sessions.has('late')]).toEqual([MAX_PEERS_PER_MODEL, true])
+    expect([giver, taker].map(one => one?.isEnded)).toEqual([false, false])
+    expect(seats.flatMap((seat, i) => byesOf(seat).map(reason => [i, reason]))).toEqual([[2, ByeReason.full]])
+    expect(full.refusals).toEqual([])
   })
 
   it('sends a newcomer on when it has enough peers, unless the newcomer is short of them', async () => {
