@@ -2,6 +2,7 @@ export { openCollection } from './collection.ts'
 export { ERROR_BLAME, isModelswarmError, ModelswarmError } from './errors.ts'
 export { formatLink, parseLink } from './model/link.ts'
 export { createNode } from './node.ts'
+export { checkPublishable } from './node/check-publishable.ts'
 export { GIVE_UP_SECONDS, LINGER_SECONDS } from './defaults.ts'
 export type {
   Collection, CollectionOptions, InspectedFile, InspectedTensor, InspectOptions, Inspection, LingerOptions, ModelFile,

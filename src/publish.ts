@@ -1,15 +1,13 @@
 import { pipe } from 'it-pipe'
 import { PROGRESS_INTERVAL_MS } from './defaults.ts'
 import { absolutePath, nameOf } from './files/paths.ts'
-import { walk } from './files/walk.ts'
 import { INDEX_BATCH_NODES } from './machine-defaults.ts'
-import { checkNames } from './model/safe-name.ts'
 import { TreeBuilder } from './model/tree.ts'
 import { indexFiles } from './publish/index-files.ts'
+import { walkModel } from './publish/walk-model.ts'
 import type { PublishEvent } from './events.ts'
 import type { FileReaders } from './files/reader.ts'
 import type { SpanHasher } from './files/hash-spans.ts'
-import type { WalkedEntry } from './files/walk.ts'
 import type { Hash } from './model/block-id.ts'
 import type { Manifest } from './model/manifest.ts'
 import type { TreeNode } from './store/tree-nodes.ts'
@@ -49,19 +47,10 @@ export interface Indexed {
  */
 export async function publish (path: string, parts: PublishParts): Promise<Indexed> {
   const { store, onProgress, signal } = parts
-  const entries: WalkedEntry[] = []
-  let total = 0
   const onNote = (message: string): void => { onProgress?.({ type: 'note', message }) }
   const attempted = parts.isListed === false ? 'inspect' : 'publish'
-  for await (const entry of walk(path, { onNote, attempted, ...(signal !== undefined && { signal }) })) {
-    entries.push(entry)
-    if (entry.kind === 'file') total += entry.sizeBytes
-  }
-  // Nobody should publish what nobody can pull.
-  checkNames({
-    files: entries.filter(entry => entry.kind === 'file'),
-    emptyFolders: entries.filter(entry => entry.kind === 'emptyFolder').map(entry => entry.path)
-  })
+  const entries = await walkModel(path, { onNote, attempted, ...(signal !== undefined && { signal }) })
+  const total = entries.reduce((sum, entry) => sum + (entry.kind === 'file' ? entry.sizeBytes : 0), 0)
   const nodes = new NodeWriter(store)
   const onNode = async (cid: CID, bytes: Uint8Array): Promise<void> => { await nodes.add({ cid, bytes }) }
   const builder = new TreeBuilder({ hash: parts.hash, onNode })

@@ -18,11 +18,9 @@ process.on('uncaughtException', err => {
 })
 
 // Loading takes a tenth of a second: only now, so that a signal meanwhile is a clean end already.
-const [{ createNode, openCollection, parseLink }, { run }] = await Promise.all([import('../index.ts'), import('./program.ts')])
+const [library, { run }] = await Promise.all([import('../index.ts'), import('./program.ts')])
 let exitCode = await run(process.argv.slice(2), {
-  createNode,
-  openCollection,
-  parseLink,
+  ...library,
   stdout: process.stdout,
   stderr: process.stderr,
   ...screen === undefined ? {} : { screen },

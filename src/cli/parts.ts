@@ -5,6 +5,7 @@ export interface Library {
   createNode: (options: NodeOptions) => Promise<Node>
   openCollection: (options: { dir: string }) => Promise<Collection>
   parseLink: (text: string) => Link
+  checkPublishable: (path: string, options: { signal: AbortSignal }) => Promise<void>
 }
 
 /** Where text goes: what a command needs of process.stdout and process.stderr. */

@@ -30,6 +30,8 @@ async function share (paths: readonly string[], options: NetworkOptions, parts: 
   let failure: unknown
   try {
     const onNote = (message: string): void => { live.note(message) }
+    // None is published, and nobody told to get it, when another one cannot be.
+    for (const path of paths) await parts.checkPublishable(path, { signal: parts.signal })
     node = await parts.createNode(nodeOptions(options, { onNote, signal: parts.signal }))
     const models = await publishAll(node, paths, { live, output, signal: parts.signal })
     output.line(`\nserving ${models.length === 1 ? 'it' : formatCount(models.length, 'model')}, Ctrl-C stops`)

@@ -54,6 +54,7 @@ export interface FakeCliOptions {
   collection?: Collection
   controller?: AbortController
   createNode?: CliParts['createNode']
+  checkPublishable?: CliParts['checkPublishable']
   env?: Record<string, string>
 }
 
@@ -68,6 +69,7 @@ export async function runCli (args: string[], options: FakeCliOptions = {}): Pro
       if (options.createNode !== undefined) return await options.createNode(given)
       return options.node ?? fakeNode()
     },
+    checkPublishable: options.checkPublishable ?? (async () => {}),
     openCollection: async () => options.collection ?? fakeCollection(),
     parseLink: text => {
       if (!text.startsWith('modelswarm:') && !text.startsWith('baf')) {

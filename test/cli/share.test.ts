@@ -75,6 +75,20 @@ describe('modelswarm share --json', () => {
   })
 })
 
+describe('modelswarm share of several paths', () => {
+  it('publishes none of them, and starts nothing, when one cannot be published', async () => {
+    const checked: string[] = []
+    const { code, stdout, stderr, nodeOptions } = await runCli(['share', 'good', 'bad'], {
+      checkPublishable: async path => {
+        checked.push(path)
+        if (path === 'bad') throw new ModelswarmError('ERR_PATH_NOT_FOUND', 'There is no bad')
+      }
+    })
+    expect({ code, stdout, stderr, nodeOptions }).toEqual({ code: 1, stdout: '', stderr: 'modelswarm: There is no bad\n', nodeOptions: [] })
+    expect(checked).toEqual(['good', 'bad'])
+  })
+})
+
 describe('modelswarm share for people', () => {
   it('shows the link on a line of its own and how to pull it', async () => {
     const controller = new AbortController()
