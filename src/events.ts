@@ -25,7 +25,7 @@ export type PullEvent =
   }
   /**
    * At most every 250 ms. `bytes` are verified bytes of files on disk, earlier runs included; `total` their final
-   * sum.
+   * sum. While it is looked at what earlier runs left, `bytes` are those found so far.
    */
   | PullProgress
   /**
@@ -47,11 +47,13 @@ export interface PullProgress {
   readonly from: Readonly<ByteOrigins>
   /** Of `from.peers`, what the publisher itself sent. */
   readonly fromPublisher: number
-  /** Bytes a second, averaged over the last few seconds. */
+  /** Bytes a second that came, averaged over the last few seconds; what was there before is not among them. */
   readonly rateInBytesPerSec: number
   readonly rateOutBytesPerSec: number
   /** Undefined until a rate is known. */
   readonly secondsLeft: number | undefined
+  /** Only while it is looked at what is there already: how many bytes of it have been, good or not. */
+  readonly checkedBytes?: number
 }
 
 export interface PullDone {

@@ -155,9 +155,13 @@ async function prepare (target: Target, manifest: Manifest, step: {
   await target.verifyExisting({
     check: async (block, bytes) => await isBlock(manifest, block, bytes, parts),
     record: parts.store.held.load(root, target.dir, manifest.blockCount),
-    onProgress: () => { watch.alive() },
+    onProgress: ({ bytes, goodBytes }) => {
+      stats.check = { bytes, goodBytes }
+      watch.alive()
+    },
     signal
   })
+  stats.check = undefined
   stats.held = target.heldBytes
   await checkSpace(target.dir, target.totalBytes - target.heldBytes, SPARE_DISK_BYTES)
 }
@@ -191,7 +195,7 @@ function progressOf (root: string, target: Target, stats: PullStats, swarm: Swar
   const sessions = [...swarm.sessions.values()]
   return stats.progress({
     root,
-    bytes: target.heldBytes,
+    heldBytes: target.heldBytes,
     total: target.totalBytes,
     peers: sessions.length,
     seeders: sessions.filter(session => session.their.holdings?.isFull === true).length,

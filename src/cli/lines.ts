@@ -13,6 +13,10 @@ const EMPTY = '░'
  */
 export function pullLine (event: PullProgress, columns?: number): string {
   const { from } = event
+  if (event.checkedBytes !== undefined) {
+    const found = `${formatBytes(event.bytes)} of ${formatBytes(event.total)}`
+    return barLine(event.bytes, event.total, [found, 'checking what is already here'], columns)
+  }
   const isOnlyCopied = from.local > 0 && from.peers === 0 && event.peers === 0
   const facts = [
     `${formatBytes(event.bytes)} of ${formatBytes(event.total)}`,

@@ -18,8 +18,8 @@ export interface ExistingParts {
   readonly record: HeldRecord | undefined
   /** Reads from the final file while `wanted.final` is there, else from the part file. */
   readonly read: (wanted: WantedFile, from: 'final' | 'part', offset: number, length: number) => Promise<Uint8Array>
-  /** Called with the bytes looked at so far. */
-  readonly onBytes: (bytes: number) => void
+  /** Called with the bytes looked at so far, and those of them that were good. */
+  readonly onBytes: (bytes: number, goodBytes: number) => void
   readonly signal: AbortSignal | undefined
 }
 
@@ -32,11 +32,15 @@ export class ExistingBlocks {
   readonly good: Bitfield
   readonly #parts: ExistingParts
   readonly #recorded: Map<string, HeldRecord['files'][number]>
+  /** Slots counted as good: each once, also where a forced pull moves it to another file. */
+  readonly #counted: Bitfield
   #bytes = 0
+  #goodBytes = 0
 
   constructor (parts: ExistingParts) {
     this.#parts = parts
     this.good = new Bitfield(parts.manifest.slotCount)
+    this.#counted = new Bitfield(parts.manifest.slotCount)
     this.#recorded = new Map(parts.record?.files.map(file => [file.path, file]))
   }
 
@@ -82,8 +86,10 @@ export class ExistingBlocks {
         const good = trusted || (!hopeless && (this.good.has(slot) || await this.#checkSlot(wanted, slot, how)))
         if (good) this.good.add(slot)
         else allGood = false
-        this.#bytes += manifest.sizeBytes(block)
-        this.#parts.onBytes(this.#bytes)
+        const sizeBytes = manifest.sizeBytes(block)
+        this.#bytes += sizeBytes
+        if (good && this.#counted.add(slot)) this.#goodBytes += sizeBytes
+        this.#parts.onBytes(this.#bytes, this.#goodBytes)
       }
     }
     try {

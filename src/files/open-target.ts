@@ -73,7 +73,7 @@ export class OpenTarget implements Target {
       ...this.#parts,
       check: options.check,
       record: record?.held.length === manifest.blockCount ? record : undefined,
-      onBytes: bytes => { onProgress?.({ bytes: Math.min(bytes, total), total }) },
+      onBytes: (bytes, goodBytes) => { onProgress?.({ bytes: Math.min(bytes, total), goodBytes, total }) },
       signal
     })
     for (const block of this.wanted.indexes()) this.held.add(block)

@@ -30,7 +30,7 @@ export interface PrepareParts {
   readonly force: boolean
   readonly check: CheckBlock
   readonly record: HeldRecord | undefined
-  readonly onBytes: (bytes: number) => void
+  readonly onBytes: (bytes: number, goodBytes: number) => void
   readonly signal: AbortSignal | undefined
 }
 

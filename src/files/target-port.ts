@@ -11,7 +11,8 @@ export interface VerifyExistingOptions {
   check: CheckBlock
   /** What an earlier pull recorded of this root here. */
   record?: HeldRecord | undefined
-  onProgress?: (event: { readonly bytes: number, readonly total: number }) => void
+  /** `bytes` of `total` have been looked at, `goodBytes` of them are the model's. */
+  onProgress?: (event: { readonly bytes: number, readonly goodBytes: number, readonly total: number }) => void
   signal?: AbortSignal | undefined
 }
 

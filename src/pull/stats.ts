@@ -14,11 +14,18 @@ class Rate {
     if (first === undefined || now <= first.at) return 0
     return (total - first.total) * 1000 / (now - first.at)
   }
+
+  /** Time in which nothing could come does not count. */
+  restart (): void {
+    this.#seen.length = 0
+  }
 }
 
 /** Counts where the bytes of one pull come from. */
 export class PullStats {
   held = 0
+  /** While it is looked at what was there before: how many bytes so far, and how many of them were good. */
+  check: { readonly bytes: number, readonly goodBytes: number } | undefined
   readonly from: ByteOrigins = { peers: 0, origins: 0, local: 0 }
   fromPublisher = 0
   readonly #clock: Clock
@@ -37,11 +44,15 @@ export class PullStats {
   }
 
   progress (now: {
-    root: string, bytes: number, total: number, peers: number, seeders: number, sentBytes: number
+    root: string, heldBytes: number, total: number, peers: number, seeders: number, sentBytes: number
   }): PullProgress {
-    const { root, bytes, total, peers, seeders } = now
+    const { root, total, peers, seeders } = now
+    const { check, from } = this
+    const bytes = check?.goodBytes ?? now.heldBytes
     const at = this.#clock.now()
-    const rateInBytesPerSec = this.#in.at(at, bytes)
+    if (check !== undefined) this.#in.restart()
+    // What is found on the disk does not come: it says nothing of how long the rest takes.
+    const rateInBytesPerSec = this.#in.at(at, from.peers + from.origins + from.local)
     return {
       type: 'progress',
       root,
@@ -49,11 +60,12 @@ export class PullStats {
       total,
       peers,
       seeders,
-      from: { ...this.from },
+      from: { ...from },
       fromPublisher: this.fromPublisher,
       rateInBytesPerSec,
       rateOutBytesPerSec: this.#out.at(at, now.sentBytes),
-      secondsLeft: rateInBytesPerSec > 0 ? (total - bytes) / rateInBytesPerSec : undefined
+      secondsLeft: rateInBytesPerSec > 0 ? (total - bytes) / rateInBytesPerSec : undefined,
+      ...(check !== undefined && { checkedBytes: check.bytes })
     }
   }
 }

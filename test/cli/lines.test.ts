@@ -42,6 +42,11 @@ describe('the line of a pull', () => {
     expect(pullLine(progress, columns).length).toBeLessThan(columns)
   })
 
+  it('says that it looks at what is already here, and how much of it is good so far', () => {
+    const checking = { ...progress, checkedBytes: 700 * 1024 ** 2, secondsLeft: undefined }
+    expect(pullLine(checking)).toBe('63 %, 640 MiB of 1.00 GiB, checking what is already here')
+  })
+
   it('leaves out what is not known', () => {
     const nothing = { peers: 0, origins: 0, local: 0 }
     expect(pullLine({ ...progress, secondsLeft: undefined, from: nothing, fromPublisher: 0 }))

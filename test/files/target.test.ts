@@ -212,6 +212,19 @@ describe('Target.verifyExisting', () => {
     await target.close()
   })
 
+  it('tells how much of what it looks at is good, each place once', async () => {
+    const dir = await tempFolder()
+    await writeFile(join(dir, 'a.modelswarm-part'), 'ffffxxxx')
+    await writeFile(join(dir, 'b'), 'gggghhhx')
+    const model = smallModel({ a: 'ffffeeee', b: 'gggghhhh' })
+    const events: unknown[] = []
+    const target = await openTarget(dir, model.manifest, { force: true })
+    await target.verifyExisting({ check: model.check, onProgress: event => { events.push(event) } })
+    expect(events.at(-1)).toEqual({ bytes: 16, goodBytes: 8, total: 16 })
+    expect(target.heldBytes).toBe(8)
+    await target.close()
+  })
+
   it('removes the part file beside a complete file, and does not bring it back', async () => {
     const dir = await tempFolder()
     await writeFile(join(dir, 'z'), 'ffff')
