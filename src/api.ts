@@ -187,6 +187,8 @@ export interface VerifyOptions {
 export interface CollectionOptions {
   /** The state folder. */
   dir: string
+  /** Make the folder when it is not there. Default: true. False: it stays away, and nothing is known or inspected. */
+  create?: boolean
   signal?: AbortSignal
 }
 

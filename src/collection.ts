@@ -2,13 +2,16 @@ import './polyfill.ts'
 import { CID } from 'multiformats/cid'
 import { ModelswarmError } from './errors.ts'
 import { checkFile } from './files/check-file.ts'
-import { identityOf, isStill, sameIdentity } from './files/file-identity.ts'
+import { isAbsent } from './files/disk-error.ts'
+import { isStill, sameIdentity } from './files/file-identity.ts'
 import { absolutePath } from './files/paths.ts'
 import { FileReaders } from './files/reader.ts'
 import { describe } from './inspect/describe.ts'
 import { parseLink } from './model/link.ts'
 import { isBlock } from './model/verify.ts'
 import { HashWorkers } from './node/hash-workers.ts'
+import { NoCollection } from './node/no-collection.ts'
+import { asRoot, nothingAt, unknownRoot } from './node/not-here.ts'
 import { checkAbortSignal, checkDir, checkFunction, checkKeys, checkPath, checkFlag } from './node/options.ts'
 import { clock, hash } from './node/ports.ts'
 import { unfinishedPulls } from './node/unfinished.ts'
@@ -28,10 +31,12 @@ import type { Store } from './store/open-store.ts'
  *   the signal's reason when aborted
  */
 export async function openCollection (options: CollectionOptions): Promise<Collection> {
-  checkKeys('openCollection', options, ['dir', 'signal'])
+  checkKeys('openCollection', options, ['dir', 'create', 'signal'])
   checkDir('openCollection', options.dir)
+  checkFlag('openCollection', 'create', options.create)
   checkAbortSignal('openCollection', options.signal)
   options.signal?.throwIfAborted()
+  if (options.create === false && await isAbsent(options.dir)) return new NoCollection()
   const store = await openStore(options.dir)
   if (options.signal?.aborted === true) await store.close()
   options.signal?.throwIfAborted()
@@ -86,7 +91,7 @@ class StoreCollection implements Collection {
     options.signal?.throwIfAborted()
     const found = await this.#find(rootOrPath)
     if (found === undefined) {
-      throw await this.#nothingAt(rootOrPath)
+      throw await nothingAt(rootOrPath, this.#store.models.list())
     }
     const { manifest, records } = found
     if (records.length === 0) {
@@ -170,20 +175,6 @@ class StoreCollection implements Collection {
     await this.#store.models.setIdentity(identity, (one, of) => of === root && one.absolute === absolute)
   }
 
-  /** Why there is nothing to compare a path with. */
-  async #nothingAt (path: string): Promise<ModelswarmError> {
-    const absolute = absolutePath(path)
-    const around = this.#store.models.list().find(record => record.files.some(file => file.absolute === absolute))
-    if (around !== undefined) {
-      return new ModelswarmError('ERR_UNKNOWN_ROOT',
-        `${path} is a file of the model at ${around.path}: give that folder, or its root ${around.root}`)
-    }
-    // ERR_PATH_NOT_FOUND, ERR_PATH_PERMISSION
-    await identityOf(absolute)
-    return new ModelswarmError('ERR_UNKNOWN_ROOT',
-      `Nothing was published from or pulled to ${path}, so there is nothing to compare it with`)
-  }
-
   /**
    * A root with all its copies here, or the one copy at a path, none where a pull into it has not ended; undefined for
    * a path that nothing is recorded of.
@@ -202,18 +193,6 @@ class StoreCollection implements Collection {
     if (known === undefined) return undefined
     const manifest = await knownManifest(CID.parse(known.root), { store: this.#store, hash })
     return manifest === undefined ? undefined : { manifest, records: newest === undefined ? [] : [newest] }
-  }
-}
-
-/** The root that a text names; undefined for a text that must be a path. */
-export function asRoot (text: string): CID | undefined {
-  try {
-    return parseLink(text).root
-  } catch (err) {
-    if (err instanceof ModelswarmError && err.code === 'ERR_BAD_LINK' && !text.startsWith('modelswarm:') && !text.startsWith('ipfs:')) {
-      return undefined
-    }
-    throw err
   }
 }
 
@@ -241,9 +220,4 @@ function * blocksOf (manifest: Manifest, file: ManifestFile | undefined): Genera
     const block = manifest.blockOfSlot(slot)
     yield { block, offset: manifest.offsetOfSlot(slot), sizeBytes: manifest.sizeBytes(block) }
   }
-}
-
-function unknownRoot (root: string): ModelswarmError {
-  return new ModelswarmError('ERR_UNKNOWN_ROOT',
-    `${root.slice(0, 80)} is not in this state folder; "modelswarm ls" lists what is`, { blockId: root })
 }

@@ -45,7 +45,7 @@ async function inspectHere (
   what: string, options: InspectCommandOptions, parts: CliParts
 ): Promise<Inspection | undefined> {
   try {
-    return await withCollection(parts, options, async collection =>
+    return await withCollection(parts, { ...options, create: true }, async collection =>
       await collection.inspect(what, { tensors: wantsTensors(options), signal: parts.signal }))
   } catch (err) {
     if (isModelswarmError(err, 'ERR_UNKNOWN_ROOT')) return undefined

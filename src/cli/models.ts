@@ -3,11 +3,11 @@ import type { CommonOptions } from './options.ts'
 import type { CliParts } from './parts.ts'
 import type { Collection, Link } from '../index.ts'
 
-/** Opens the state folder for as long as `use` runs. */
+/** Opens the state folder for as long as `use` runs; where it is not there, it is made only if `create` says so. */
 export async function withCollection<T> (
-  parts: CliParts, options: CommonOptions, use: (collection: Collection) => Promise<T>
+  parts: CliParts, options: CommonOptions & { create?: boolean }, use: (collection: Collection) => Promise<T>
 ): Promise<T> {
-  const collection = await parts.openCollection({ dir: options.state })
+  const collection = await parts.openCollection({ dir: options.state, create: options.create ?? false })
   try {
     return await use(collection)
   } finally {

@@ -3,7 +3,7 @@ import type { Collection, Link, Node, NodeOptions } from '../index.ts'
 /** What the command line calls of the library; tests inject a fake. */
 export interface Library {
   createNode: (options: NodeOptions) => Promise<Node>
-  openCollection: (options: { dir: string }) => Promise<Collection>
+  openCollection: (options: { dir: string, create?: boolean }) => Promise<Collection>
   parseLink: (text: string) => Link
   checkPublishable: (path: string, options: { signal: AbortSignal }) => Promise<void>
 }

@@ -1,3 +1,4 @@
+import { lstat } from 'node:fs/promises'
 import { ModelswarmError, systemCode } from '../errors.ts'
 import type { ErrorCode } from '../errors.ts'
 
@@ -46,4 +47,9 @@ export async function unlessAbsent<T> (act: () => Promise<T>): Promise<T | undef
     if (systemCode(err) === 'ENOENT') return undefined
     throw err
   }
+}
+
+/** True when there is nothing at a path, not even a link. */
+export async function isAbsent (path: string): Promise<boolean> {
+  return await onDisk('look at', path, async () => await unlessAbsent(async () => await lstat(path))) === undefined
 }

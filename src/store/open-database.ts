@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { access, readFile, stat, writeFile } from 'node:fs/promises'
+import { access, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ModelswarmError } from '../errors.ts'
 import { onDisk, unlessAbsent } from '../files/disk-error.ts'
@@ -13,12 +13,18 @@ import { damaged, databaseError } from './state-error.ts'
 
 /** Format of everything below the state folder. A higher number is another program's: refused and left alone. */
 export const STATE_VERSION = 1
+/**
+ * What may lie in a folder that has no version yet: what is made in one, of which a power cut may have left anything,
+ * and what systems put into a folder or a disk that is empty for its owner.
+ */
+const NOT_FOREIGN = new Set(['version', 'db', 'identities', 'lost+found', '.DS_Store'])
 
 /**
  * Opens the database in a state folder, which is made when it is not there; any number of processes may have it open.
  *
  * @throws ModelswarmError ERR_STATE_VERSION when a newer program wrote the folder, which is then left as it is;
- *   ERR_STATE_DAMAGED; ERR_PATH_KIND when it is no folder; ERR_PATH_PERMISSION, ERR_NO_SPACE, ERR_DISK
+ *   ERR_STATE_DAMAGED; ERR_PATH_KIND when it is no folder, or holds other files and no state; ERR_PATH_PERMISSION,
+ *   ERR_NO_SPACE, ERR_DISK
  */
 export async function openDatabase (dir: string): Promise<StateDatabase> {
   await onDisk('use as state folder', dir, async () => {
@@ -67,6 +73,7 @@ async function checkVersion (dir: string): Promise<void> {
   if (await isNoFile(path)) throw versionDamaged(dir, 'is no file')
   const text = await onDisk('read', path, async () => await unlessAbsent(async () => await readFile(path, 'utf8')))
   if (text === undefined) {
+    await refuseForeign(dir)
     await onDisk('write', path, async () => { await writeFile(path, `${STATE_VERSION}\n`, { mode: 0o600 }) })
     return
   }
@@ -79,6 +86,16 @@ async function checkVersion (dir: string): Promise<void> {
       { path: dir, expected: STATE_VERSION, received: version })
   }
   throw versionDamaged(dir, `says ${JSON.stringify(text.slice(0, 20))}`)
+}
+
+/** A folder of the user's with other things in it is not made a state folder by a mistaken option. */
+async function refuseForeign (dir: string): Promise<void> {
+  const names = await onDisk('list folder', dir, async () => await readdir(dir))
+  const foreign = names.find(name => !NOT_FOREIGN.has(name))
+  if (foreign === undefined) return
+  throw new ModelswarmError('ERR_PATH_KIND',
+    `Cannot use ${dir} as state folder: it is none, and holds other files (${foreign}); name a new folder or an empty one`,
+    { path: dir })
 }
 
 function versionDamaged (dir: string, seen: string): ModelswarmError {

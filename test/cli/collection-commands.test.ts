@@ -164,3 +164,8 @@ describe('modelswarm ls and rm', () => {
     expect({ code, events, forgotten }).toEqual({ code: 0, events: [{ event: 'forgotten', root: ROOT }], forgotten: [ROOT] })
   })
 })
+
+it('commands that only look make no state folder', async () => {
+  for (const args of [['ls'], ['verify', ROOT], ['rm', ROOT]]) expect((await runCli(args)).made).toEqual([false])
+  expect((await runCli(['ls'])).stdout).toBe('no models yet: share one, or pull one\n')
+})

@@ -47,6 +47,8 @@ export interface CliRun {
   events: Array<Record<string, unknown>>
   /** What createNode was called with. */
   nodeOptions: NodeOptions[]
+  /** Whether openCollection was to make the state folder, each time. */
+  made: Array<boolean | undefined>
 }
 
 export interface FakeCliOptions {
@@ -63,6 +65,7 @@ export async function runCli (args: string[], options: FakeCliOptions = {}): Pro
   let stdout = ''
   let stderr = ''
   const nodeOptions: NodeOptions[] = []
+  const made: CliRun['made'] = []
   const code = await run(args, {
     createNode: async given => {
       nodeOptions.push(given)
@@ -70,7 +73,10 @@ export async function runCli (args: string[], options: FakeCliOptions = {}): Pro
       return options.node ?? fakeNode()
     },
     checkPublishable: options.checkPublishable ?? (async () => {}),
-    openCollection: async () => options.collection ?? fakeCollection(),
+    openCollection: async ({ create }) => {
+      made.push(create)
+      return options.collection ?? fakeCollection()
+    },
     parseLink: text => {
       if (!text.startsWith('modelswarm:') && !text.startsWith('baf')) {
         throw new ModelswarmError('ERR_BAD_LINK', `This is no link: ${text}`)
@@ -87,5 +93,5 @@ export async function runCli (args: string[], options: FakeCliOptions = {}): Pro
   for (const line of stdout.split('\n')) {
     if (line.startsWith('{')) events.push(JSON.parse(line))
   }
-  return { code, stdout, stderr, events, nodeOptions }
+  return { code, stdout, stderr, events, nodeOptions, made }
 }

@@ -1,4 +1,4 @@
-import { appendFile, chmod, open, rm, stat, truncate, utimes } from 'node:fs/promises'
+import { appendFile, chmod, open, readdir, rm, stat, truncate, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { openCollection } from '../../src/index.ts'
@@ -239,6 +239,23 @@ describe('a collection', () => {
     for (const one of await Promise.allSettled(calls)) {
       expect(one).toMatchObject({ status: 'rejected', reason: { code: 'ERR_STOPPED' } })
     }
+  })
+})
+
+describe('a collection of a state folder that is not there', () => {
+  it('is empty and makes none, when told so', async () => {
+    const parent = await tempFolder()
+    const collection = await openCollection({ dir: join(parent, 'state'), create: false })
+    const root = 'bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku'
+    const unknown = { code: 'ERR_UNKNOWN_ROOT', message: `${root} is not in this state folder; "modelswarm ls" lists what is` }
+    expect(await collection.list()).toEqual([])
+    await expect(collection.verify(root)).rejects.toMatchObject(unknown)
+    await expect(collection.forget(root)).rejects.toMatchObject(unknown)
+    await expect(collection.inspect(root)).rejects.toMatchObject(unknown)
+    await expect(collection.verify(parent)).rejects.toMatchObject({ code: 'ERR_UNKNOWN_ROOT' })
+    await expect(collection.verify(join(parent, 'none'))).rejects.toMatchObject({ code: 'ERR_PATH_NOT_FOUND' })
+    await collection.close()
+    expect(await readdir(parent)).toEqual([])
   })
 })
 

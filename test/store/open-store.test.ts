@@ -77,6 +77,26 @@ describe('openStore', () => {
     await expect(openStore(join(dir, 'f/g'))).rejects.toMatchObject({ code: 'ERR_PATH_KIND' })
   })
 
+  it('refuses a folder that holds other things and is no state folder, and writes nothing there', async () => {
+    const dir = await tempFolder()
+    await mkdir(join(dir, 'db'))
+    await writeFile(join(dir, 'model.gguf'), 'x')
+    await expect(openStore(dir)).rejects.toMatchObject({
+      code: 'ERR_PATH_KIND',
+      message: `Cannot use ${dir} as state folder: it is none, and holds other files (model.gguf); name a new folder or an empty one`
+    })
+    expect(await readdir(dir)).toEqual(['db', 'model.gguf'])
+    expect(await readdir(join(dir, 'db'))).toEqual([])
+  })
+
+  it('takes an empty folder, and what a crash may have left of a state folder', async () => {
+    const dir = await tempFolder()
+    for (const name of ['db', 'identities', 'lost+found']) await mkdir(join(dir, name))
+    await (await openStore(dir)).close()
+    await writeFile(join(dir, 'notes.txt'), 'put there later')
+    await (await openStore(dir)).close()
+  })
+
   it('says so when it may not write', async ({ skip }) => {
     if (process.getuid?.() === 0) skip('root may write everywhere')
     const dir = await tempFolder()
