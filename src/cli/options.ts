@@ -31,21 +31,21 @@ export function addCommonOptions (command: Command, env: CliParts['env']): Comma
   return command
     .addOption(new Option('--state <dir>', 'state folder: identity, index, what is held')
       .default(defaultStateFolder(env), '$XDG_STATE_HOME/modelswarm, else ~/.local/state/modelswarm')
-      .argParser(notEmpty))
+      .argParser(optionValue))
     .option('--json', 'one JSON object a line on standard output, for programs')
     .option('--quiet', 'no progress and no notes')
 }
 
 export function addNetworkOptions (command: Command, env: CliParts['env']): Command {
   return addCommonOptions(command, env)
-    .option('--listen <multiaddr>', 'address to listen on, may be repeated (default: /ip4/0.0.0.0/tcp/0)', collect)
-    .option('--announce <multiaddr>', 'address under which others reach this machine, may be repeated', collect)
+    .option('--listen <multiaddr>', 'address to listen on, may be repeated (default: /ip4/0.0.0.0/tcp/0)', collectOption)
+    .option('--announce <multiaddr>', 'address under which others reach this machine, may be repeated', collectOption)
     .option('--no-mdns', 'do not look for peers on the local network')
 }
 
 export function addPeerOptions (command: Command): Command {
   return command
-    .option('--peer <multiaddr>', 'peer to ask, beside those in the link, may be repeated', collect)
+    .option('--peer <multiaddr>', 'peer to ask, beside those in the link, may be repeated', collectOption)
     .addOption(new Option('--give-up <seconds>', 'end when no verified byte arrived for so long')
       .default(GIVE_UP_SECONDS).argParser(someSeconds))
 }
@@ -56,6 +56,17 @@ export function addLingerOption (command: Command): Command {
 }
 
 /** Adds one more value of an option that may be repeated. */
+export function collectOption (value: string, earlier: string[] | undefined): string[] {
+  return collect(optionValue(value), earlier)
+}
+
+/** Text that is not the next option: a forgotten value must not take it in. */
+export function optionValue (value: string): string {
+  if (value.startsWith('--')) throw new InvalidArgumentError('Its value is missing: none begins with --.')
+  return notEmpty(value)
+}
+
+/** Adds one more argument of those that may be several. */
 export function collect (value: string, earlier: string[] | undefined): string[] {
   return [...earlier ?? [], notEmpty(value)]
 }

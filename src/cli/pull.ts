@@ -1,7 +1,7 @@
 import { CliError, isInterruption } from './failure.ts'
 import { doneLine, pullLine, resolvedLine } from './lines.ts'
 import { peerIdsOf } from './models.ts'
-import { addLingerOption, addNetworkOptions, addPeerOptions, collect, notEmpty } from './options.ts'
+import { addLingerOption, addNetworkOptions, addPeerOptions, collectOption, notEmpty, optionValue } from './options.ts'
 import { Output } from './output.ts'
 import { Live } from './progress.ts'
 import { nodeOptions, sayStopped, serveUntil, showSwarms } from './serving.ts'
@@ -27,8 +27,8 @@ export function addPull (program: Command, parts: CliParts): void {
     .usage('<link> --out <dir> [options]')
     .description('pull a model; files land directly in DIR, and what is there already is used')
     .argument('<link>', 'modelswarm: link, ipfs:// address or bare root', notEmpty)
-    .requiredOption('--out <dir>', 'folder for the files', notEmpty)
-    .option('--include <glob>', 'pull only files whose path matches, may be repeated', collect)
+    .requiredOption('--out <dir>', 'folder for the files', optionValue)
+    .option('--include <glob>', 'pull only files whose path matches, may be repeated', collectOption)
     .option('--seed', 'serve after the pull until Ctrl-C')
     .option('--force', 'replace files in DIR whose bytes differ')
   addLingerOption(addPeerOptions(command))

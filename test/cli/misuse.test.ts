@@ -47,6 +47,21 @@ describe('misuse of the command line', () => {
     expect(stderr).toMatch(/It is empty, see modelswarm pull --help\n$/)
   })
 
+  it.each(['--out', '--state', '--peer', '--include', '--listen', '--announce'])(
+    '%s does not take the next option for its value', async option => {
+      for (const args of [[option, '--json'], [`${option}=--json`]]) {
+        const { code, stderr, stdout, nodeOptions } = await runCli(['pull', LINK, '--out', 'x', ...args])
+        expect({ code, stdout, nodeOptions }).toEqual({ code: 2, stdout: '', nodeOptions: [] })
+        expect(stderr).toMatch(new RegExp(`^modelswarm: option '${option} <\\w+>' [^\\n]*Its value is missing[^\\n]*\\n$`))
+      }
+    })
+
+  it('an argument may begin with -- after --', async () => {
+    const controller = new AbortController()
+    controller.abort()
+    expect((await runCli(['share', '--', '--model'], { controller })).code).toBe(0)
+  })
+
   it.each([
     [['pull'], 'modelswarm pull --help'],
     [['share', '--frobnicate', 'x'], 'modelswarm share --help'],
