@@ -120,7 +120,8 @@ export async function pull (link: Link, dir: string, parts: PullParts, options: 
     }
     emit(done)
     const { type, ...facts } = done
-    const files = model.files.map(file => ({ path: file.path, bytes: file.identity.sizeBytes }))
+    const files = model.files.filter(({ path }) => parts.include(path))
+      .map(({ path, identity }) => ({ path, bytes: identity.sizeBytes }))
     // Of its own: whoever has the event may keep it or change it.
     return { ...facts, from: { ...done.from }, dir: target.dir, files }
   } catch (err) {

@@ -1,3 +1,4 @@
+import { isStill } from '../files/file-identity.ts'
 import { nameOf } from '../files/paths.ts'
 import { INDEX_BATCH_BLOCKS, SMALL_FILES_AT_ONCE } from '../machine-defaults.ts'
 import { recordAccess } from '../serve.ts'
@@ -5,7 +6,7 @@ import type { FinishedFile, Target } from '../files/open-target.ts'
 import type { Link } from '../model/link.ts'
 import type { Manifest } from '../model/manifest.ts'
 import type { ServeParts } from '../serve.ts'
-import type { ModelRecord } from '../store/models.ts'
+import type { ModelRecord, ModelRecordFile } from '../store/models.ts'
 import type { Swarm } from '../swarm/swarm.ts'
 
 export interface CompleteParts extends ServeParts {
@@ -25,6 +26,9 @@ export async function complete (target: Target, manifest: Manifest, { parts, lin
     }))
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
   }
+  const files = finished.map(({ file, absolute, identity }) => ({ path: file.path, absolute, identity }))
+  const earlier = await earlierFiles(root, target.dir, { parts, files })
+  files.push(...earlier)
   const model: ModelRecord = {
     root,
     name: link.name ?? nameOf(target.dir),
@@ -33,14 +37,37 @@ export async function complete (target: Target, manifest: Manifest, { parts, lin
     totalBytes: manifest.totalBytes,
     blockCount: manifest.blockCount,
     distinctBytes: manifest.distinctBytes,
-    heldBytes: target.heldBytes,
-    files: finished.map(({ file, absolute, identity }) => ({ path: file.path, absolute, identity })),
+    heldBytes: files.reduce((sum, { identity }) => sum + identity.sizeBytes, 0),
+    files,
     createdAtMs: Date.now()
   }
   await parts.store.models.put(model)
   // From now on the model is served from its files, not through the target, which is about to close.
   parts.swarm.serveFrom(recordAccess(manifest, [model], parts))
+  for (const block of blocksIn(manifest, earlier)) {
+    if (parts.swarm.held?.has(block) === false) parts.swarm.announce(block)
+  }
   return model
+}
+
+/** Files that an earlier pull of the same root, of other files, completed in the same folder, and that are still so. */
+async function earlierFiles (root: string, dir: string, { parts, files }: {
+  parts: CompleteParts, files: readonly ModelRecordFile[]
+}): Promise<ModelRecordFile[]> {
+  const now = new Set(files.map(file => file.path))
+  const kept: ModelRecordFile[] = []
+  for (const file of parts.store.models.get(root).find(record => record.path === dir)?.files ?? []) {
+    if (!now.has(file.path) && await isStill(file.absolute, file.identity)) kept.push(file)
+  }
+  return kept
+}
+
+function * blocksIn (manifest: Manifest, files: readonly ModelRecordFile[]): Generator<number> {
+  const paths = new Set(files.map(({ path }) => path))
+  for (const file of paths.size === 0 ? [] : manifest.files) {
+    if (!paths.has(file.path)) continue
+    for (let slot = file.firstSlot; slot < file.firstSlot + file.slotCount; slot++) yield manifest.blockOfSlot(slot)
+  }
 }
 
 /** Files that have few blocks between them, by turns; what has more alone. */

@@ -1,7 +1,7 @@
 import { stat, truncate, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { isModelswarmError, ModelswarmError } from '../../src/index.ts'
+import { isModelswarmError, ModelswarmError, openCollection } from '../../src/index.ts'
 import { noise } from '../model/tree-fixtures.ts'
 import { tempFolder } from '../files/temp-folder.ts'
 import { addrOf, eventually, forgotten, printsOf, someFiles, startNode, target, writeFiles } from './nodes.ts'
@@ -176,6 +176,27 @@ describe('a pull', () => {
     expect(events).toContainEqual(expect.objectContaining({ type: 'resolved', files: model.files.length, wantedFiles: 2, wantedBytes: 1_000_012 }))
     // nothing of the other files was sent
     expect(publisher.sentBytes).toBeLessThan(1_000_012 + 20_000)
+  })
+
+  it('keeps what an earlier one of other files brought into the same folder, and serves it', async () => {
+    const { publisher, model, dir } = await published()
+    const [state, out] = [await tempFolder(), await target()]
+    const node = await startNode({ dir: state })
+    await node.pull(model.link, out, { include: ['weights/part-1.bin', 'config.json'] })
+    await writeFile(join(out, 'config.json'), 'other bytes')
+    const second = await node.pull(model.link, out, { include: ['weights/part-2.bin'] })
+    expect([second.bytes, second.files.map(file => file.path)]).toEqual([1_000_000, ['weights/part-2.bin']])
+    const collection = await openCollection({ dir: state })
+    expect(await collection.list()).toMatchObject([{ heldBytes: 4_000_000, path: out }])
+    expect(await collection.verify(model.root)).toMatchObject({ bytes: 4_000_000, goodBytes: 4_000_000, bad: [] })
+    await collection.close()
+    await publisher.stop()
+    const copy = await target()
+    await (await startNode()).pull(model.root, copy, { peers: [addrOf(node)], include: ['weights/*'], giveUpSeconds: 5 })
+    const all = await printsOf(dir)
+    expect(await printsOf(copy)).toEqual({
+      'weights/part-1.bin': all['weights/part-1.bin'], 'weights/part-2.bin': all['weights/part-2.bin']
+    })
   })
 
   it('says so when no file matches', async () => {
