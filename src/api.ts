@@ -168,6 +168,9 @@ export interface ModelSummary {
 
 export interface Verification {
   readonly root: string
+  /** How many copies were looked at: a root may lie in several places of this machine. */
+  readonly copies: number
+  /** Of all of them. */
   readonly bytes: number
   readonly goodBytes: number
   /**

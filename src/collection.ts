@@ -114,7 +114,7 @@ class StoreCollection implements Collection {
       }
     }
     const isPart = records.every(record => record.files.length < manifest.files.length)
-    return { root: manifest.root.toString(), bytes: total, goodBytes, bad, isPart }
+    return { root: manifest.root.toString(), copies: records.length, bytes: total, goodBytes, bad, isPart }
   }
 
   async forget (root: string): Promise<void> {

@@ -51,10 +51,11 @@ function sayVerification (output: Output, result: Verification): void {
     output.event('bad', { path, blocks })
     output.result(`bad: ${path}: ${blocks === 0 ? 'gone, or longer than it should be' : `${formatCount(blocks, 'block')} missing or wrong`}`)
   }
-  const { root, bytes, goodBytes, isPart } = result
-  output.event('verified', { root, bytes, goodBytes, bad: result.bad.length, isPart })
+  const { root, copies, bytes, goodBytes, isPart } = result
+  output.event('verified', { root, copies, bytes, goodBytes, bad: result.bad.length, isPart })
   if (result.bad.length === 0 && goodBytes === bytes) {
-    output.line(`good: all ${formatBytes(bytes)} ${isPart ? 'that are here ' : ''}of ${root}`)
+    const all = `${formatBytes(bytes)}${isPart ? ' that are here' : ''}${copies > 1 ? ` in ${copies} copies` : ''}`
+    output.line(`good: all ${all} of ${root}`)
     return
   }
   const named = result.bad.slice(0, NAMED_IN_FAILURE).map(file => file.path)

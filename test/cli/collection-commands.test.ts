@@ -101,19 +101,26 @@ describe('modelswarm verify', () => {
   it('exits 0 when all is well', async () => {
     const { code, events } = await runCli(['verify', ROOT, '--json'])
     expect(code).toBe(0)
-    expect(events).toEqual([{ event: 'verified', root: ROOT, bytes: 10, goodBytes: 10, bad: 0, isPart: false }])
+    expect(events).toEqual([{ event: 'verified', root: ROOT, copies: 1, bytes: 10, goodBytes: 10, bad: 0, isPart: false }])
   })
 
   it('does not call all what is a part of the model', async () => {
     const collection = fakeCollection({
-      verify: async root => ({ root, bytes: 10, goodBytes: 10, bad: [], isPart: true })
+      verify: async root => ({ root, copies: 1, bytes: 10, goodBytes: 10, bad: [], isPart: true })
     })
     expect((await runCli(['verify', ROOT], { collection })).stdout).toBe(`good: all 10 B that are here of ${ROOT}\n`)
   })
 
+  it('says in how many copies it is here', async () => {
+    const collection = fakeCollection({
+      verify: async root => ({ root, copies: 2, bytes: 20, goodBytes: 20, bad: [], isPart: false })
+    })
+    expect((await runCli(['verify', ROOT], { collection })).stdout).toBe(`good: all 20 B in 2 copies of ${ROOT}\n`)
+  })
+
   it('exits 1 with one line that names what is bad', async () => {
     const collection = fakeCollection({
-      verify: async root => ({ root, bytes: 100, goodBytes: 90, bad: ['a', 'b', 'c', 'd'].map(path => ({ path, blocks: 1 })), isPart: false })
+      verify: async root => ({ root, copies: 1, bytes: 100, goodBytes: 90, bad: ['a', 'b', 'c', 'd'].map(path => ({ path, blocks: 1 })), isPart: false })
     })
     const { code, events, stderr } = await runCli(['verify', LINK, '--json'], { collection })
     expect(code).toBe(1)
@@ -128,7 +135,7 @@ describe('modelswarm verify', () => {
 describe('modelswarm verify of a file that is too long', () => {
   it('exits 1 though every block is there', async () => {
     const collection = fakeCollection({
-      verify: async root => ({ root, bytes: 100, goodBytes: 100, bad: [{ path: 'a', blocks: 0 }], isPart: false })
+      verify: async root => ({ root, copies: 1, bytes: 100, goodBytes: 100, bad: [{ path: 'a', blocks: 0 }], isPart: false })
     })
     const { code, stdout, stderr } = await runCli(['verify', ROOT], { collection })
     expect(code).toBe(1)

@@ -31,7 +31,7 @@ export function fakeCollection (own: Partial<Collection> = {}): Collection & { c
     closes: 0,
     list: async () => [],
     inspect: async (what: string) => { throw new ModelswarmError('ERR_UNKNOWN_ROOT', `Nothing is known of ${what}`) },
-    verify: async (what: string) => ({ root: what, bytes: 10, goodBytes: 10, bad: [], isPart: false }),
+    verify: async (what: string) => ({ root: what, copies: 1, bytes: 10, goodBytes: 10, bad: [], isPart: false }),
     forget: async () => {},
     close: async () => { collection.closes++ },
     ...own

@@ -62,7 +62,7 @@ describe('verify', () => {
     await puller.stop()
     const pulled = await openCollection({ dir })
     onTestFinished(async () => { await pulled.close() })
-    expect(await pulled.verify(model.root)).toMatchObject({ bytes: 3, goodBytes: 3, bad: [], isPart: true })
+    expect(await pulled.verify(model.root)).toMatchObject({ copies: 1, bytes: 3, goodBytes: 3, bad: [], isPart: true })
   })
 
   it('finds touched and chmod-ed files good, and believes them again', async () => {
