@@ -206,7 +206,11 @@ export interface Collection {
    *   ERR_PATH_PERMISSION, ERR_BAD_LINK, ERR_DISK, ERR_STOPPED; the signal's reason when aborted
    */
   verify: (rootOrPath: string, options?: VerifyOptions) => Promise<Verification>
-  /** Forgets a model; its files stay. */
+  /**
+   * Forgets a model; its files stay.
+   *
+   * @throws ModelswarmError ERR_UNKNOWN_ROOT; ERR_TARGET_BUSY while a process pulls it; ERR_BAD_LINK, ERR_DISK
+   */
   forget: (root: string) => Promise<void>
   close: () => Promise<void>
 }

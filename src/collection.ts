@@ -6,6 +6,7 @@ import { isAbsent } from './files/disk-error.ts'
 import { isStill, sameIdentity } from './files/file-identity.ts'
 import { absolutePath } from './files/paths.ts'
 import { FileReaders } from './files/reader.ts'
+import { targetHolder } from './files/target.ts'
 import { describe } from './inspect/describe.ts'
 import { parseLink } from './model/link.ts'
 import { isBlock } from './model/verify.ts'
@@ -121,7 +122,16 @@ class StoreCollection implements Collection {
     checkPath('forget', 'root', root)
     const id = parseLink(root).root.toString()
     const { models, held } = this.#store
-    if (models.get(id).length === 0 && held.targets(id).length === 0) throw unknownRoot(root)
+    const targets = held.targets(id)
+    if (models.get(id).length === 0 && targets.length === 0) throw unknownRoot(root)
+    for (const dir of targets) {
+      // Its pull would record it again.
+      const holder = await targetHolder(dir)
+      if (holder === undefined) continue
+      throw new ModelswarmError('ERR_TARGET_BUSY',
+        `Cannot forget ${id}: process ${holder.pid} is pulling into ${dir}; wait until it is done or stop it`,
+        { path: dir, received: holder.pid })
+    }
     await this.#store.forget(id)
   }
 

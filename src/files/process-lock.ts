@@ -54,6 +54,18 @@ export async function takeLock (path: string): Promise<{ lock: ProcessLock } | {
   })
 }
 
+/**
+ * The living process that has the lock at `path`; undefined when nobody has.
+ *
+ * @throws ModelswarmError ERR_PATH_PERMISSION, ERR_DISK
+ */
+export async function lockHolder (path: string): Promise<LockHolder | undefined> {
+  return await onDisk('look at the lock', path, async () => {
+    const holder = await readHolder(path)
+    return holder !== undefined && await isAlive(holder, path) ? holder : undefined
+  })
+}
+
 /** Removes a dead holder's lock under a guard, so that two who found it dead cannot remove the winner's new lock. */
 async function removeDead (path: string, ours: Holder): Promise<void> {
   const guard = `${path}-takeover`
@@ -177,7 +189,7 @@ function processExists (pid: number): boolean {
   }
 }
 
-/** When a process began, in clock ticks since boot: field 22 of /proc/PID/stat (proc(5)); undefined without /proc. */
+/** True for a process that has ended and is only not waited for yet. */
 function isZombie (pid: number): boolean {
   const state = statOf(pid)?.[0]
   return state === 'Z' || state === 'X'

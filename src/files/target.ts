@@ -5,12 +5,12 @@ import { checkNames, OWN_NAME } from '../model/safe-name.ts'
 import { onDisk } from './disk-error.ts'
 import { makeFolders } from './make-folders.ts'
 import { PartFiles } from './part-files.ts'
-import { takeLock } from './process-lock.ts'
+import { lockHolder, takeLock } from './process-lock.ts'
 import { FileReaders } from './reader.ts'
 import { SafeFolders } from './safe-folders.ts'
 import { OpenTarget } from './open-target.ts'
 import { checkFolders, lookAtFile } from './wanted-file.ts'
-import type { ProcessLock } from './process-lock.ts'
+import type { LockHolder, ProcessLock } from './process-lock.ts'
 import type { Target } from './open-target.ts'
 import type { Manifest } from '../model/manifest.ts'
 
@@ -64,18 +64,26 @@ export async function openTarget (dir: string, manifest: Manifest, options: Targ
   }
 }
 
+/** The process that writes to a target folder now; undefined when none does. */
+export async function targetHolder (dir: string): Promise<LockHolder | undefined> {
+  return await lockHolder(lockOf(dir))
+}
+
+function lockOf (dir: string): string {
+  return join(dir, OWN_NAME, 'lock')
+}
+
 async function makeFolder (dir: string): Promise<string> {
   await makeFolders(dir)
   return await onDisk('use as target', dir, async () => await realpath(dir))
 }
 
 async function lockFolder (dir: string): Promise<ProcessLock> {
-  const own = join(dir, OWN_NAME)
   for (let attempt = 0; ; attempt++) {
     try {
       // A link here would have us write our lock elsewhere: mkdir takes none, and the check refuses one that leads out.
       await new SafeFolders(dir).make(OWN_NAME)
-      const taken = await takeLock(join(own, 'lock'))
+      const taken = await takeLock(lockOf(dir))
       if ('lock' in taken) return taken.lock
       throw new ModelswarmError('ERR_TARGET_BUSY',
         `Cannot pull into ${dir}: process ${taken.busy.pid} is writing to it; wait until it is done or stop it`,

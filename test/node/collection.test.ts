@@ -202,6 +202,25 @@ describe('list of pulls that have not ended', () => {
     expect(await collection.list()).toEqual([])
     await expect(collection.forget(root)).rejects.toMatchObject({ code: 'ERR_UNKNOWN_ROOT' })
   })
+
+  it('is not forgotten while its pull runs, which would record it again', async () => {
+    const { model, peer } = await seederOfTwo()
+    const dir = await tempFolder()
+    const root = model.root.toString()
+    const controller = new AbortController()
+    const options = { peers: [peer.addr], signal: controller.signal }
+    const pulling = (await startNode({ dir })).pull(root, await target(), options).catch((err: unknown) => err)
+    const collection = await openCollection({ dir })
+    onTestFinished(async () => { await collection.close() })
+    await eventually(async () => ((await collection.list())[0]?.heldBytes ?? 0) > 0, 'something is held')
+    await expect(collection.forget(root)).rejects.toMatchObject({
+      code: 'ERR_TARGET_BUSY', message: expect.stringContaining(`process ${process.pid} is pulling into`)
+    })
+    controller.abort(new Error('enough'))
+    await pulling
+    await collection.forget(root)
+    expect(await collection.list()).toEqual([])
+  })
 })
 
 describe('a collection', () => {
