@@ -12,6 +12,8 @@ interface Sent {
   readonly at: number
   /** Its receipt tells how long it took: not when the peer has it from somebody else, or it was sent before. */
   isSample: boolean
+  /** The peer had announced it before: no receipt comes. */
+  readonly isAgain: boolean
 }
 
 interface Peer {
@@ -59,6 +61,7 @@ export class UploadWindow {
   readonly #receiptRate: ReceiptRate
   /** How long the last receipt took, at most MAX_RECEIPT_MS. */
   #loopMs = 0
+  #serial = 0
   /** What each peer of this round said last. */
   readonly #queued = new Map<string, number>()
 
@@ -128,10 +131,13 @@ export class UploadWindow {
     if (peer !== undefined) this.#count(peer, -1)
   }
 
-  /** What was begun is in the peer's socket. */
-  sent (peerId: string, block: number, bytes: number, now: number): void {
+  /**
+   * What was begun is in the peer's socket. `block` is undefined for one that it announced before: it has it from
+   * elsewhere, or asks a second time. No receipt comes for that, so it counts for as long as one may take.
+   */
+  sent (peerId: string, block: number | undefined, bytes: number, now: number): void {
     const peer = this.#peers.get(peerId)
-    const key = keyOf(peerId, block)
+    const key = block === undefined ? `again ${this.#serial++}` : keyOf(peerId, block)
     // One receipt comes for a block that was sent twice.
     if (peer === undefined || this.#sent.has(key)) return this.drop(peerId, bytes)
     const isSilent = peer.state === 'silent'
@@ -139,7 +145,7 @@ export class UploadWindow {
     if (isSilent) this.#usedBytes -= bytes
     // The receipt of one that is sent again because the first came to nothing may be that of the first.
     const isSample = !this.#late.delete(key)
-    this.#sent.set(key, { peerId, bytes: isSilent ? 0 : bytes, at: now, isSample })
+    this.#sent.set(key, { peerId, bytes: isSilent ? 0 : bytes, at: now, isSample, isAgain: block === undefined })
   }
 
   /** The peer has told off this block, or has it from elsewhere. */
@@ -174,6 +180,7 @@ export class UploadWindow {
       const peer = this.#peers.get(sent.peerId)
       if (peer === undefined) continue
       this.#settle(key, sent, peer)
+      if (sent.isAgain) continue
       // Also when it was cancelled: who cancels has it from elsewhere, and says so soon.
       this.#become(peer, 'silent')
       peer.mostBlocks = SILENT_PEER_BLOCKS

@@ -236,9 +236,8 @@ export class Uploader {
   }
 
   #countSent ({ peerId, their }: Session, { index, bytes }: { index: number, bytes: Uint8Array }): void {
-    // No receipt comes for what it announced already: it has it from elsewhere, or asks a second time.
-    if (their.holdings?.has(index) === true) this.#window.drop(peerId, bytes.byteLength)
-    else this.#window.sent(peerId, index, bytes.byteLength, this.#parts.clock.now())
+    const isHeld = their.holdings?.has(index) === true
+    this.#window.sent(peerId, isHeld ? undefined : index, bytes.byteLength, this.#parts.clock.now())
   }
 
   /** Bytes that were begun for a peer are not sent. */

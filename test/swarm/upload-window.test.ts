@@ -275,4 +275,21 @@ describe('upload window', () => {
     for (; window.hasRoomFor('b'); begun++) window.begin('b', BLOCK)
     expect(begun).toBe(2)
   })
+
+  it('counts what a peer had announced before it asked for it, and takes it for silent for that never', () => {
+    const window = new UploadWindow(BLOCK)
+    window.join('again')
+    let sent = 0
+    for (; sent < 1000 && window.hasRoomFor('again'); sent++) {
+      window.begin('again', BLOCK)
+      window.sent('again', undefined, BLOCK, 0)
+    }
+    expect(sent).toBeLessThan(100)
+    expect(window.usedBytes).toBe(sent * BLOCK)
+    window.expire(RECEIPT_MS)
+    expect(window.usedBytes).toBe(0)
+    window.begin('again', BLOCK)
+    window.sent('again', 7, BLOCK, RECEIPT_MS)
+    expect(window.usedBytes).toBe(BLOCK)
+  })
 })
