@@ -45,8 +45,7 @@ export class WaitNotes {
     const what = target === undefined ? 'the tree of the model' : `${missing} of ${target.wanted.count} blocks`
     if (target !== undefined && missing === 0) return undefined
     if (sessions.size === 0) {
-      const tried = search.tried === 0 ? 'no address is known' : `${search.tried} known, tried again with growing pauses`
-      return { kind: 'peer', words: `Waiting for ${what}: no peer is connected (${tried})` }
+      return { kind: 'peer', words: `Waiting for ${what}: no peer is connected (${triedWords(search)})` }
     }
     const peers = `the ${sessions.size} connected peer${sessions.size === 1 ? '' : 's'}`
     if (target === undefined) return { kind: 'tree', words: `Waiting for ${what}: ${peers} sent nothing of it yet` }
@@ -60,4 +59,11 @@ export class WaitNotes {
     }
     return { kind: 'delivery', words: `Waiting for ${what}: ${peers} could give them and sent nothing lately` }
   }
+}
+
+function triedWords (search: PullState['search']): string {
+  if (search.tried === 0) return 'no address is known'
+  const strangers = search.report().filter(({ trouble: { kind } }) => kind === 'unknownRoot').length
+  const ofThem = strangers === 0 ? '' : `, ${strangers} of them without this root`
+  return `${search.tried} known${ofThem}, tried again with growing pauses`
 }

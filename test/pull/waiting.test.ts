@@ -6,6 +6,7 @@ import { MemoryNode, memoryModel } from '../swarm/memory-node.ts'
 import { Puppet } from '../swarm/puppet.ts'
 import { VirtualClock } from '../sim/virtual-clock.ts'
 import type { PullState } from '../../src/pull/sources.ts'
+import type { TriedSource } from '../../src/swarm/trouble.ts'
 
 vi.mock('../../src/swarm/proof.ts', async () => await import('../swarm/instant-proof.ts'))
 
@@ -50,6 +51,21 @@ describe('the notes of a wait', () => {
       'Waiting for 15 of 16 blocks: no peer is connected (1 known, tried again with growing pauses)',
       'Waiting for 15 of 16 blocks: nobody connected has 13 of them',
       'Waiting for 15 of 16 blocks: the 2 connected peers could give them and sent nothing lately'
+    ])
+  })
+
+  it('tell those that answered and do not know the root from those that nobody reached', async () => {
+    const node = new MemoryNode('node', new VirtualClock(), await memoryModel())
+    const kinds = ['unknownRoot', 'refused'] as const
+    const report = (): TriedSource[] => kinds.map(kind => ({ name: kind, trouble: { kind, seen: '' } }))
+    const search = { tried: 2, nameOf: (id: string) => id, report }
+    const notes = new Array<string>()
+    const state = (): PullState => ({ swarm: node.swarm, search })
+    const wait = new WaitNotes({ state, giveUpMs: 60_000, note: message => { notes.push(message) } })
+    wait.onLook(WAIT_NOTE_MS)
+    expect(notes).toEqual([
+      'Waiting for the tree of the model: no peer is connected (2 known, 1 of them without this root, ' +
+        'tried again with growing pauses)'
     ])
   })
 })
