@@ -59,11 +59,7 @@ export class HandleCache {
 
   /** Closes the handle of this key once nobody uses it. */
   drop (key: string): void {
-    const entry = this.#entries.get(key)
-    if (entry === undefined) return
-    this.#entries.delete(key)
-    entry.dropped = true
-    if (entry.users === 0) this.#close(entry)
+    this.#drop(key)
     this.#waiting.shift()?.()
   }
 
@@ -73,7 +69,7 @@ export class HandleCache {
   async close (): Promise<void> {
     this.#closed = true
     for (const goOn of this.#waiting.splice(0)) goOn()
-    for (const key of [...this.#entries.keys()]) this.drop(key)
+    for (const key of [...this.#entries.keys()]) this.#drop(key)
     while (this.#closing.size > 0) await Promise.all(this.#closing)
     const failure = this.#failure
     this.#failure = undefined
@@ -85,10 +81,18 @@ export class HandleCache {
     if (this.#closed || this.#entries.has(key) || this.#entries.size < this.#maxOpen) return true
     for (const [other, { users }] of this.#entries) {
       if (users > 0) continue
-      this.drop(other)
+      this.#drop(other)
       return true
     }
     return false
+  }
+
+  #drop (key: string): void {
+    const entry = this.#entries.get(key)
+    if (entry === undefined) return
+    this.#entries.delete(key)
+    entry.dropped = true
+    if (entry.users === 0) this.#close(entry)
   }
 
   #close (entry: Entry): void {
