@@ -181,9 +181,9 @@ export class Plan {
     for (const flight of this.#ledger.states.inFlight.values()) {
       const last = flight.asked.at(-1)
       if (last === undefined || flight.asked.length >= ENDGAME_ASKED || flight.storingFrom !== undefined) continue
-      const asked = flight.asked.map(({ sourceId }) => this.#ledger.sources.get(sourceId))
-      const waitMs = flight.asked.length > 1 ? ENDGAME_MORE_MS : (asked[0]?.meter.rttMs ?? 0) + ENDGAME_AFTER_MS
-      const readyAt = last.since + waitMs
+      const { sources } = this.#ledger
+      const rttMs = sources.get(last.sourceId)?.meter.rttMs ?? 0
+      const readyAt = last.since + (flight.asked.length > 1 ? ENDGAME_MORE_MS : rttMs + ENDGAME_AFTER_MS)
       if (readyAt > now) {
         this.#wake(readyAt)
         continue
@@ -191,11 +191,11 @@ export class Plan {
       // The second request counts as much as the first one (I3).
       const { block } = flight
       const bytes = this.#sizeOf(block)
-      const holders = this.#ledger.roomBytes > 0 ? this.#ledger.sources.values() : []
+      const holders = this.#ledger.roomBytes > 0 ? sources.values() : []
       const rival = rivalOf(holders, {
         block,
         bytes,
-        asked,
+        asked: flight.asked.map(({ sourceId }) => sources.get(sourceId)),
         now,
         isPassedOver: source => this.#ledger.roomFor(source) <= 0 || this.#isPassedOver(source, block, now)
       })

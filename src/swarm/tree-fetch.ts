@@ -1,4 +1,6 @@
-import { LATE_NODES, NODES_PER_PEER, NODE_ASK_AGAIN_MS, NODE_ASKED, NODE_FIRST_MS, NODE_TIMEOUT_MS } from '../defaults.ts'
+import {
+  LATE_NODES, NODES_PER_PEER, NODE_ASK_AGAIN_MS, NODE_ASKED, NODE_FIRST_MS, NODE_TIMEOUT_MS, REMEMBERED_SILENT
+} from '../defaults.ts'
 import { verifyBytes } from '../model/verify.ts'
 import { digestOfCid } from '../model/block-id.ts'
 import type { Clock } from './ports.ts'
@@ -178,7 +180,7 @@ export class TreeFetch {
       this.#slow.delete(peerId)
       this.#slow.set(peerId, times)
     }
-    for (const oldest of this.#slow.keys()) if (this.#slow.size > LATE_NODES) this.#slow.delete(oldest)
+    for (const oldest of this.#slow.keys()) if (this.#slow.size > REMEMBERED_SILENT) this.#slow.delete(oldest)
     return busy
   }
 
