@@ -24,12 +24,10 @@ const SYSTEM: Record<number, string> = {
 /** Met while reading only when pages contradict each other: BAD_TXN, BAD_VALSIZE, PROBLEM. */
 const LMDB_CONFUSED = new Set([-30782, -30781, -30779])
 
-/** The range of its own errors: what is left of it when the known ones were told apart. */
-function isLmdbs (number: number): boolean {
-  return number <= -30700 && number >= -30799
-}
-
-function unusable (dir: string, err: Error): ModelswarmError {
+/** The error for a number of LMDB's own (-30700 to -30799); undefined for one of the system's. */
+function lmdbError (number: number, err: Error, dir: string): ModelswarmError | undefined {
+  if (LMDB_DAMAGED.has(number)) return damaged(dir, err.message, err)
+  if (number > -30700 || number < -30799) return undefined
   return new ModelswarmError('ERR_DISK',
     `Cannot use the state in ${dir}: its database says ${JSON.stringify(err.message)}; end the processes that use it and try again`,
     { path: dir, cause: err })
@@ -39,9 +37,9 @@ function unusable (dir: string, err: Error): ModelswarmError {
 export function readError (err: unknown, dir: string): unknown {
   const number = err instanceof Error && 'code' in err && typeof err.code === 'number' ? err.code : undefined
   if (number === undefined || !(err instanceof Error)) return err
-  if (LMDB_DAMAGED.has(number) || LMDB_CONFUSED.has(number)) return damaged(dir, err.message, err)
-  if (isLmdbs(number)) return unusable(dir, err)
-  return diskError(Object.assign(new Error(err.message, { cause: err }), { code: SYSTEM[number] ?? 'EIO' }), 'use the state in', dir)
+  if (LMDB_CONFUSED.has(number)) return damaged(dir, err.message, err)
+  return lmdbError(number, err, dir) ??
+    diskError(Object.assign(new Error(err.message, { cause: err }), { code: SYSTEM[number] ?? 'EIO' }), 'use the state in', dir)
 }
 
 /** What LMDB threw, as an error of ours; anything else comes back as it is. */
@@ -50,8 +48,8 @@ export async function databaseError (thrown: unknown, dir: string): Promise<unkn
   if (!(err instanceof Error) || err instanceof ModelswarmError) return err
   const number = 'code' in err && typeof err.code === 'number' ? err.code : undefined
   if (number === undefined) return diskError(err, 'use the state in', dir)
-  if (LMDB_DAMAGED.has(number)) return damaged(dir, err.message, err)
-  if (isLmdbs(number) && number !== LMDB_MAP_FULL) return unusable(dir, err)
+  const own = number === LMDB_MAP_FULL ? undefined : lmdbError(number, err, dir)
+  if (own !== undefined) return own
   const full = number === LMDB_MAP_FULL || (number === 5 && await freeSpace(dir) < FULL_DISK_BYTES)
   const code = full ? 'ENOSPC' : SYSTEM[number] ?? 'EIO'
   const attempted = code === 'ENOSPC' || code === 'EDQUOT' ? 'write the state in' : 'use the state in'
