@@ -168,12 +168,7 @@ describe('a search', () => {
 
   it('is not kept content by peers that give nothing, and does not dial without end for them', async () => {
     const clock = new VirtualClock()
-    const sessions = new Map<string, Session>()
-    const search = new Search({
-      swarm: { sessions },
-      dial: async ({ key }) => { sessions.set(key, session(key, clock.now())) },
-      ...usual(clock)
-    })
+    const { sessions, search } = reaching(clock)
     for (let i = 0; i < FULL_MESH_PEERS; i++) sessions.set(`idle${i}`, session(`idle${i}`, clock.now()))
     for (let i = 0; i < 100; i++) search.add({ peerId: `p${i}`, addrs: [`p${i}`], isHint: false })
     expect(search.isContent).toBe(true)
@@ -192,12 +187,7 @@ describe('a search', () => {
 
   it('is not kept content by strangers that give nothing and come again and again', async () => {
     const clock = new VirtualClock()
-    const sessions = new Map<string, Session>()
-    const search = new Search({
-      swarm: { sessions },
-      dial: async ({ key }) => { sessions.set(key, session(key)) },
-      ...usual(clock)
-    })
+    const { sessions, search } = reaching(clock, Infinity)
     for (let i = 0; i < 4 * MOST_SESSIONS_TO_DIAL; i++) sessions.set(`idle${i}`, session(`idle${i}`, Infinity, false))
     for (let i = 0; i < 100; i++) search.add({ peerId: `p${i}`, addrs: [`p${i}`], isHint: false })
     expect(search.isContent).toBe(false)
@@ -209,12 +199,7 @@ describe('a search', () => {
 
   it('does not take the neighbours of a slow swarm for idle', async () => {
     const clock = new VirtualClock()
-    const sessions = new Map<string, Session>()
-    const search = new Search({
-      swarm: { sessions },
-      dial: async ({ key }) => { sessions.set(key, session(key, clock.now())) },
-      ...usual(clock)
-    })
+    const { sessions, search } = reaching(clock)
     for (let i = 0; i < 100; i++) search.add({ peerId: `p${i}`, addrs: [`p${i}`], isHint: false })
     await pass(clock, 10_000)
     // A block of 1 MiB at 2 Mbit/s, from one neighbour after the other.
@@ -359,6 +344,17 @@ describe('a search', () => {
 /** What most searches here have in common. */
 function usual (clock: VirtualClock): Pick<SearchParts, 'ourId' | 'refusedForMs' | 'clock' | 'random' | 'signal'> {
   return { ourId: 'us', refusedForMs: () => 0, clock, random: () => 0.5, signal: new AbortController().signal }
+}
+
+/** A search that reaches everybody at once; each then gave last at that time, by default when it was reached. */
+function reaching (clock: VirtualClock, gaveAt?: number): { sessions: Map<string, Session>, search: Search } {
+  const sessions = new Map<string, Session>()
+  const search = new Search({
+    swarm: { sessions },
+    dial: async ({ key }) => { sessions.set(key, session(key, gaveAt ?? clock.now())) },
+    ...usual(clock)
+  })
+  return { sessions, search }
 }
 
 /** One that gives all the time, or gave last at that time. */
