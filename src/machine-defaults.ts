@@ -15,6 +15,10 @@ export const SPANS_AHEAD = 32
 /** Workers are started when so much waits; the thread pool hashes so many spans before, and until they are there. */
 export const WORKERS_FROM_BYTES = 16 * MIB
 export const POOL_SPANS = 4
+/** A pull that lacks so much starts a thread that verifies and writes: it takes 30 ms of a core, and 10 MiB. */
+export const WRITE_WORKER_FROM_BYTES = 128 * MIB
+/** Blocks given to it at once: when so many wait there, a slow disk or a fast peer keeps the thread pool busy too. */
+export const WRITES_OF_WORKER = 16
 /** A header of unknown length is read in chunks that double from the first to the second. */
 export const HEADER_FIRST_BYTES = 64 * KIB
 export const HEADER_MOST_BYTES = 4 * MIB

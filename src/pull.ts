@@ -18,6 +18,7 @@ import type { PulledModel, PullOptions } from './api.ts'
 import type { PullDone, PullEvent } from './events.ts'
 import type { Target } from './files/open-target.ts'
 import type { Link } from './model/link.ts'
+import type { DownloadParts } from './pull/download.ts'
 import type { PullState } from './pull/sources.ts'
 import type { Manifest } from './model/manifest.ts'
 import type { ServeParts } from './serve.ts'
@@ -31,6 +32,7 @@ export interface PullParts extends ServeParts, SwarmParts {
   swarm: Swarm
   search: Search
   addrs: readonly string[]
+  startWriter: DownloadParts['startWriter']
   /** Which paths inside the model are wanted. */
   include: (path: string) => boolean
 }
@@ -103,7 +105,7 @@ export async function pull (link: Link, dir: string, parts: PullParts, options: 
     })])
     isCopying = false
     if (isTreeHere && target.held.count < target.wanted.count) noteIfAlone()
-    await Promise.race([watch.failed, download(target, manifest, { ...parts, stats, record, watch })])
+    await download(target, manifest, { ...parts, stats, record, watch })
     const model = await complete(target, manifest, { parts, link, root })
     await record.end()
     await target.close()

@@ -3,6 +3,7 @@ import { Bitfield } from '../model/bitfield.ts'
 import { onDisk } from './disk-error.ts'
 import { Finisher } from './finisher.ts'
 import { findExisting, makeEmptyFolders, readFinal } from './prepare-target.ts'
+import type { PlaceWriter } from './block-writer.ts'
 import type { HeldFile } from './held-record.ts'
 import type { SafeFolders } from './safe-folders.ts'
 import type { FinishedFile, OpenPartFiles, Target, TargetReaders, VerifyExistingOptions } from './target-port.ts'
@@ -96,11 +97,13 @@ export class OpenTarget implements Target {
 
   /**
    * Writes a verified block at every place it has in the wanted files; held when it resolves. Keeps nothing of `bytes`.
-   * False when the block was held already.
+   * At the first place `writer` writes it, where there is one: it may verify it as well, and refuse.
    *
-   * @throws ModelswarmError ERR_NO_SPACE, ERR_DISK, ...: then the block is not held, and all else stays as it was
+   * @returns false when the block was held already: then `writer` was not asked
+   * @throws ModelswarmError ERR_NO_SPACE, ERR_DISK, ... and what `writer` throws: then the block is not held, and all
+   *   else stays as it was
    */
-  async write (block: number, bytes: Uint8Array): Promise<boolean> {
+  async write (block: number, bytes: Uint8Array, writer?: PlaceWriter): Promise<boolean> {
     if (bytes.byteLength !== this.#parts.manifest.sizeBytes(block)) {
       throw new RangeError(`Block ${block} has ${this.#parts.manifest.sizeBytes(block)} bytes, got ${bytes.byteLength}`)
     }
@@ -108,7 +111,7 @@ export class OpenTarget implements Target {
     // Two copies of one block arrived at once: the second waits, for the first may complete and rename the file.
     await this.#writing.get(block)?.catch(() => {})
     if (this.held.has(block)) return false
-    const writing = this.#writePlaces(block, bytes)
+    const writing = this.#writePlaces(block, bytes, writer)
     this.#writing.set(block, writing)
     try {
       return await writing
@@ -117,9 +120,12 @@ export class OpenTarget implements Target {
     }
   }
 
-  async #writePlaces (block: number, bytes: Uint8Array): Promise<boolean> {
+  async #writePlaces (block: number, bytes: Uint8Array, writer?: PlaceWriter): Promise<boolean> {
     const places = [...this.#places(block)]
-    for (const { wanted, place } of places) await this.#parts.partFiles.write(wanted, place.offset, bytes)
+    let left = bytes
+    for (const [i, { wanted, place }] of places.entries()) {
+      left = await this.#parts.partFiles.write(wanted, place.offset, left, i === 0 ? writer : undefined)
+    }
     if (places.length === 0 || !this.held.add(block)) return false
     for (const { wanted, place } of places) {
       this.#heldBytes += place.sizeBytes

@@ -9,6 +9,7 @@ import { HandleCache } from './handle-cache.ts'
 import { readExactly } from './reader.ts'
 import { parentOf } from './safe-folders.ts'
 import { inTheWay } from './wanted-file.ts'
+import type { PlaceWriter } from './block-writer.ts'
 import type { FileIdentity } from './file-identity.ts'
 import type { SafeFolders } from './safe-folders.ts'
 import type { WantedFile } from './wanted-file.ts'
@@ -31,24 +32,21 @@ export class PartFiles {
   }
 
   /**
-   * Writes bytes at an offset; when it resolves the write has returned, not been synced. Keeps nothing of `bytes`.
-   * Zeros are left a hole in a file that was made here: a block is written once, so there is nothing else at its place.
+   * Writes bytes at an offset; when it resolves the write has returned, not been synced. Zeros are left a hole in a
+   * file that was made here: a block is written once, so there is nothing else at its place. Another than this thread
+   * may do it, as `writer`.
    *
+   * @returns the bytes, which are the caller's again
    * @throws ModelswarmError ERR_NO_SPACE, ERR_PATH_PERMISSION, ERR_PATH_KIND, ERR_DISK; some bytes may have been
-   *   written
+   *   written; and what `writer` throws
    */
-  async write (wanted: WantedFile, offset: number, bytes: Uint8Array): Promise<void> {
-    await this.#use(wanted, async handle => {
+  async write (
+    wanted: WantedFile, offset: number, bytes: Uint8Array, writer: PlaceWriter = writeHere
+  ): Promise<Uint8Array> {
+    return await this.#use(wanted, async handle => {
       try {
-        if (wanted.isNew === true && isZero(bytes)) return
-        let done = 0
-        while (done < bytes.byteLength) {
-          const at = done
-          const { bytesWritten } = await onDisk('write', wanted.partAbsolute, async () => {
-            return await handle.write(bytes, at, bytes.byteLength - at, offset + at)
-          })
-          done += bytesWritten
-        }
+        const file = { handle, path: wanted.partAbsolute }
+        return await writer(file, { offset, bytes, mayLeaveHole: wanted.isNew === true })
       } finally {
         // Counted when it has returned: a sync that began while it was under way need not contain it.
         wanted.writes++
@@ -138,6 +136,19 @@ export class PartFiles {
     }
     return handle
   }
+}
+
+const writeHere: PlaceWriter = async ({ handle, path }, { offset, bytes, mayLeaveHole }) => {
+  if (mayLeaveHole && isZero(bytes)) return bytes
+  let done = 0
+  while (done < bytes.byteLength) {
+    const at = done
+    const { bytesWritten } = await onDisk('write', path, async () => {
+      return await handle.write(bytes, at, bytes.byteLength - at, offset + at)
+    })
+    done += bytesWritten
+  }
+  return bytes
 }
 
 function isZero (bytes: Uint8Array): boolean {

@@ -1,3 +1,4 @@
+import type { PlaceWriter } from './block-writer.ts'
 import type { CheckBlock } from './existing-blocks.ts'
 import type { FileIdentity } from './file-identity.ts'
 import type { HeldFile, HeldRecord } from './held-record.ts'
@@ -45,7 +46,7 @@ export interface Target {
   /** Bytes of wanted files that one block is, counting every place. */
   fileBytes: (block: number) => number
   verifyExisting: (options: VerifyExistingOptions) => Promise<Bitfield>
-  write: (block: number, bytes: Uint8Array) => Promise<boolean>
+  write: (block: number, bytes: Uint8Array, writer?: PlaceWriter) => Promise<boolean>
   read: (block: number) => Promise<Uint8Array>
   lose: (block: number) => void
   sync: () => Promise<Bitfield>

@@ -47,8 +47,10 @@ export class BlockFetch {
       scheduler: this.#scheduler,
       clock,
       sizeOf,
-      verify: async (block, bytes, sourceId) => { await verifyBlock(manifest, block, bytes, { hash, sourceId }) },
-      write: async (block, bytes) => { this.#keep(block, bytes) },
+      keep: async (block, bytes, sourceId) => {
+        await verifyBlock(manifest, block, bytes, { hash, sourceId })
+        this.#keep(block, bytes)
+      },
       sessionOf: peerId => swarm.sessions.get(peerId),
       onStored: (block, session) => {
         watch.alive()

@@ -13,22 +13,34 @@ export async function verifyBytes (
   bytes: Uint8Array, digest: Uint8Array, hash: Hash, sourceId?: string
 ): Promise<void> {
   const seen = await hash(bytes)
-  if (sameBytes(seen, digest)) return
-  throw new ModelswarmError('ERR_BAD_BLOCK', `Block ${cidOfDigest(digest)} came with other bytes than its name says`,
-    { blockId: cidOfDigest(digest).toString(), ...(sourceId !== undefined && { sourceId }) })
+  if (!sameBytes(seen, digest)) throw badBlock(digest, sourceId)
+}
+
+/** What is said of bytes that do not hash to the digest they were asked for by. */
+export function badBlock (digest: Uint8Array, sourceId?: string): ModelswarmError {
+  const blockId = cidOfDigest(digest).toString()
+  return new ModelswarmError('ERR_BAD_BLOCK', `Block ${blockId} came with other bytes than its name says`,
+    { blockId, ...(sourceId !== undefined && { sourceId }) })
 }
 
 /**
  * The same door for a block of a model, given as file bytes: a foreign wrapped leaf is re-made around them first.
  *
- * @throws ModelswarmError ERR_BAD_BLOCK
+ * @throws ModelswarmError ERR_BAD_BLOCK; ERR_BAD_TREE when they are the block's, and not as many as the tree says:
+ *   then nobody can complete this model
  */
 export async function verifyBlock (
   manifest: Manifest, block: number, bytes: Uint8Array, options: { hash: Hash, sourceId?: string }
 ): Promise<void> {
   const { hash, sourceId } = options
-  if (manifest.leaf(block) === 'wrapped' && await rewrapLeaf(bytes, manifest.digest(block), hash) !== undefined) return
-  await verifyBytes(bytes, manifest.digest(block), hash, sourceId)
+  const digest = manifest.digest(block)
+  const isRewrapped = manifest.leaf(block) === 'wrapped' && await rewrapLeaf(bytes, digest, hash) !== undefined
+  if (!isRewrapped) await verifyBytes(bytes, digest, hash, sourceId)
+  const expected = manifest.sizeBytes(block)
+  const received = bytes.byteLength
+  if (received === expected) return
+  throw new ModelswarmError('ERR_BAD_TREE', `Block ${block} has ${received} bytes; the tree says ${expected}`,
+    { expected, received })
 }
 
 /** The same door as a question: for bytes of our own disk, which are nobody's lie. */

@@ -7,6 +7,7 @@ import { HashWorkers } from './hash-workers.ts'
 import { Libp2pNetwork } from './network.ts'
 import { clock, hash } from './ports.ts'
 import { NodeSwarms } from './swarms.ts'
+import { WriteWorker } from './write-worker.ts'
 import { notHere } from '../serve.ts'
 import { takeIdentity } from '../store/identity.ts'
 import { openStore } from '../store/open-store.ts'
@@ -19,6 +20,7 @@ import { WIRE_LIMITS } from '../wire/limits.ts'
 import { CONTROL_PROTOCOL, DATA_PROTOCOL } from '../wire/protocol.ts'
 import type { Libp2pNetworkParts } from './network.ts'
 import type { ResolvedNodeOptions } from './options.ts'
+import type { BlockWriter } from '../files/block-writer.ts'
 import type { SpanHasher } from '../files/hash-spans.ts'
 import type { ServeParts } from '../serve.ts'
 import type { SwarmParts } from '../swarm/ports.ts'
@@ -35,6 +37,7 @@ export interface NodeParts extends ServeParts, SwarmParts {
   /** Aborted by stop. */
   readonly stopping: AbortController
   newSwarm: (root: CID) => Swarm
+  startWriter: () => BlockWriter
   /** Releases everything, last of all libp2p if it is ours. Swarms are stopped before. */
   close: () => Promise<void>
 }
@@ -140,7 +143,18 @@ async function wire (
   const swarms = new NodeSwarms({ ...rest, hash, newSwarm, discovery, clock, onNote: options.onNote })
   late.swarms = swarms
   const parts: NodeParts = {
-    ...rest, onNote: options.onNote, options, hash, clock, random, libp2p, discovery, swarms, stopping, newSwarm
+    ...rest,
+    onNote: options.onNote,
+    options,
+    hash,
+    clock,
+    random,
+    libp2p,
+    discovery,
+    swarms,
+    stopping,
+    newSwarm,
+    startWriter: () => new WriteWorker()
   }
   await handleProtocols(libp2p, reception, closers)
   const onIdentify = (event: CustomEvent<{ peerId: PeerId }>): void => {

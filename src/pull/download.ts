@@ -1,12 +1,13 @@
-import { payloadMemory } from '../memory.ts'
-import { verifyBlock } from '../model/verify.ts'
+import { WRITE_WORKER_FROM_BYTES } from '../machine-defaults.ts'
 import { BlockStates } from '../schedule/block-states.ts'
 import { Scheduler } from '../schedule/scheduler.ts'
 import { Downloader } from '../swarm/downloader.ts'
 import { Mode } from '../wire/protocol.ts'
+import { BlockKeeper } from './keep.ts'
 import type { PullRecord } from './record.ts'
 import type { PullStats } from './stats.ts'
 import type { PullWatch } from './watch.ts'
+import type { BlockWriter } from '../files/block-writer.ts'
 import type { Target } from '../files/open-target.ts'
 import type { Manifest } from '../model/manifest.ts'
 import type { SwarmParts } from '../swarm/ports.ts'
@@ -18,16 +19,23 @@ export interface DownloadParts extends SwarmParts {
   stats: PullStats
   record: PullRecord
   watch: PullWatch
+  /** Starts a thread that verifies and writes; ended with the pull. */
+  startWriter: () => BlockWriter
 }
 
-/** Fetches the blocks that are wanted and not held from the peers of the swarm, until none is missing. */
+/**
+ * Fetches the blocks that are wanted and not held from the peers of the swarm, until none is missing. Rejects with what
+ * the watch fails with.
+ */
 export async function download (target: Target, manifest: Manifest, parts: DownloadParts): Promise<void> {
-  const { swarm, hash, clock, random, stats, record, watch } = parts
+  const { swarm, hash, clock, random, stats, record, watch, startWriter } = parts
   const sizeOf = (block: number): number => manifest.sizeBytes(block)
   const states = new BlockStates(target.wanted, target.held, sizeOf)
   if (states.isComplete) return
   const scheduler = new Scheduler({ states, sizeOf, maxBlockBytes: manifest.maxBlockBytes, random })
   const complete = Promise.withResolvers<void>()
+  const writer = states.missingBytes >= WRITE_WORKER_FROM_BYTES ? startWriter() : undefined
+  const keeper = new BlockKeeper({ target, manifest, hash, writer })
   const onStored = (block: number, session: Session): void => {
     const size = sizeOf(block)
     stats.from.peers += size
@@ -41,19 +49,18 @@ export async function download (target: Target, manifest: Manifest, parts: Downl
     scheduler,
     clock,
     sizeOf,
-    verify: async (block, bytes, sourceId) => { await verifyBlock(manifest, block, bytes, { hash, sourceId }) },
-    write: async (block, bytes) => {
-      await target.write(block, bytes)
-      // Verified and written: nobody has a use for them any more.
-      payloadMemory.giveBack(bytes)
-    },
+    keep: keeper.keep.bind(keeper),
     sessionOf: peerId => swarm.sessions.get(peerId),
     onStored,
     onBadBlock: (session, err) => { swarm.onBadBlock(session, err) },
     onFatal: watch.fail,
     onComplete: complete.resolve
   })
-  swarm.startPulling(downloader)
-  await Promise.race([complete.promise, watch.failed])
-  swarm.stopPulling()
+  try {
+    swarm.startPulling(downloader)
+    await Promise.race([complete.promise, watch.failed])
+  } finally {
+    swarm.stopPulling()
+    await writer?.end()
+  }
 }

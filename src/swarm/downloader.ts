@@ -1,7 +1,7 @@
 import { LATE_LOOK_MS, LEAST_RETRY_MS, LOOK_MS } from '../defaults.ts'
 import { isModelswarmError, ModelswarmError } from '../errors.ts'
 import { IDENTITY_ENCODING, RejectReason } from '../wire/protocol.ts'
-import type { Clock, WriteBlock } from './ports.ts'
+import type { Clock, KeepBlock } from './ports.ts'
 import type { Session } from './session.ts'
 import type { Bitfield } from '../model/bitfield.ts'
 import type { Arrival } from '../schedule/ledger.ts'
@@ -12,11 +12,9 @@ export interface DownloaderParts {
   scheduler: Scheduler
   clock: Clock
   sizeOf: (block: number) => number
-  /** Resolves when the bytes are those of the block; rejects with ERR_BAD_BLOCK otherwise. */
-  verify: (block: number, bytes: Uint8Array, sourceId: string) => Promise<void>
-  write: WriteBlock
+  keep: KeepBlock
   sessionOf: (peerId: string) => Session | undefined
-  /** A block is verified and its write returned. */
+  /** A block is kept. */
   onStored: (block: number, session: Session) => void
   /** A peer sent bytes that are not the block's. */
   onBadBlock: (session: Session, err: ModelswarmError) => void
@@ -28,7 +26,7 @@ export interface DownloaderParts {
 
 /**
  * The pulling half of a swarm, there while a pull runs: tells the scheduler what sessions say, sends what it plans, and
- * takes blocks through verify and write. Blame follows I5: bad bytes are the peer's, a failed write is ours.
+ * has blocks verified and written. Blame follows I5: bad bytes are the peer's, a failed write is ours.
  */
 export class Downloader {
   readonly #parts: DownloaderParts
@@ -112,27 +110,21 @@ export class Downloader {
   onBlock (session: Session, block: BlockMessage, payload: Uint8Array): void {
     if (!this.#parts.scheduler.onReceived(session.peerId, block.index)) return this.plan()
     // Room for the next request is made when this one is stored, not when it came: memory stays within the budget.
-    this.#take(session, block.index, payload).catch((err: unknown) => { this.#parts.onFatal(err) })
+    this.#take(session, block.index, payload).catch((err: unknown) => {
+      if (!this.#isStopped) this.#parts.onFatal(err)
+    })
   }
 
   async #take (session: Session, block: number, payload: Uint8Array): Promise<void> {
     const { scheduler } = this.#parts
     try {
-      await this.#parts.verify(block, payload, session.peerId)
+      await this.#parts.keep(block, payload, session.peerId)
     } catch (err) {
       if (!isModelswarmError(err, 'ERR_BAD_BLOCK')) throw err
       scheduler.onWrong(session.peerId, block)
       this.#parts.onBadBlock(session, err)
       return this.plan()
     }
-    if (this.#isStopped) return
-    const size = this.#parts.sizeOf(block)
-    if (payload.byteLength !== size) {
-      // The bytes are the block's, so it is the tree that lies about their number: nobody can complete this model.
-      throw new ModelswarmError('ERR_BAD_TREE', `Block ${block} has ${payload.byteLength} bytes; the tree says ${size}`,
-        { expected: size, received: payload.byteLength })
-    }
-    await this.#parts.write(block, payload)
     if (!scheduler.onStored(session.peerId, block)) return this.plan()
     session.given++
     session.gaveAt = this.#parts.clock.now()

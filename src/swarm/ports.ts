@@ -28,5 +28,8 @@ export interface BlockAccess {
   recheck?: (block: number) => Promise<boolean>
 }
 
-/** Where a pull puts verified blocks; resolves after the write returned (I2). The buffer is handed over. */
-export type WriteBlock = (block: number, bytes: Uint8Array) => Promise<void>
+/**
+ * Where a pull puts what a peer sent: resolves after the bytes were verified (I1) and their write returned (I2).
+ * Rejects with ERR_BAD_BLOCK when they are not the block's. The buffer is handed over.
+ */
+export type KeepBlock = (block: number, bytes: Uint8Array, sourceId: string) => Promise<void>

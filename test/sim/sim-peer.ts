@@ -103,10 +103,8 @@ export class SimPeer {
       scheduler,
       clock,
       sizeOf,
-      verify: async (block, bytes, sourceId) => {
+      keep: async (block, bytes, sourceId) => {
         if (bytes !== goodBytes(sizeOf(block))) throw new ModelswarmError('ERR_BAD_BLOCK', 'Wrong bytes', { sourceId })
-      },
-      write: async block => {
         await new Promise<void>(resolve => { work(sizeOf(block) * msPerByte, resolve) })
         this.held.add(block)
         this.storedAt = clock.now()

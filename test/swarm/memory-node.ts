@@ -146,8 +146,10 @@ export class MemoryNode {
       scheduler,
       clock,
       sizeOf,
-      verify: async (block, bytes, sourceId) => { await verifyBlock(manifest, block, bytes, { hash, sourceId }) },
-      write: async (block, bytes) => { run.held.set(block, bytes) },
+      keep: async (block, bytes, sourceId) => {
+        await verifyBlock(manifest, block, bytes, { hash, sourceId })
+        run.held.set(block, bytes)
+      },
       sessionOf: peerId => swarm.sessions.get(peerId),
       onStored: block => { swarm.announce(block) },
       onBadBlock: (session, err) => { swarm.onBadBlock(session, err) },

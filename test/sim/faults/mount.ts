@@ -165,6 +165,7 @@ export class Mount {
         if (this.#manners.returnsEarly !== true) await done.finally(() => { wanted.writes++ })
         else done.catch(() => {})
         wanted.stale = true
+        return bytes
       },
       read: async (wanted, offset, length) => await this.#read(this.#open(wanted), offset, length),
       sync: async wanted => {

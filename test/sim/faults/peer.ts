@@ -238,10 +238,10 @@ export class PeerProcess implements LineEnd {
       scheduler: this.scheduler,
       clock,
       sizeOf,
-      verify: async (block, bytes, sourceId) => {
+      keep: async (block, bytes, sourceId) => {
         await verifyBlock(manifest, block, bytes, { hash: this.#world.hash, sourceId })
+        await target.write(block, bytes)
       },
-      write: async (block, bytes) => { await target.write(block, bytes) },
       sessionOf: peerId => swarm.sessions.get(peerId),
       onStored: block => {
         this.#world.trace.say(this.id, () => `stored ${block}: ${target.held.count} of ${target.wanted.count}`)
