@@ -126,8 +126,7 @@ export class Downloader {
       return this.plan()
     }
     if (!scheduler.onStored(session.peerId, block)) return this.plan()
-    session.given++
-    session.gaveAt = this.#parts.clock.now()
+    session.exchange.onStored()
     this.#parts.onStored(block, session)
     if (scheduler.states.isComplete) this.#parts.onComplete()
     else this.plan()

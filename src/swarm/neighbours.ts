@@ -9,12 +9,12 @@ import type { Session } from './session.ts'
  * @param begunAt when we began to look for peers
  */
 export function countNeighbours (
-  sessions: ReadonlyArray<Pick<Session, 'isOutbound' | 'given' | 'gaveAt'>>, begunAt: number, now: number
+  sessions: ReadonlyArray<Pick<Session, 'isOutbound' | 'exchange'>>, begunAt: number, now: number
 ): number {
-  const given = sessions.reduce((sum, session) => sum + session.given, 0)
+  const given = sessions.reduce((sum, { exchange }) => sum + exchange.given, 0)
   const turnMs = given === 0 ? 0 : (now - begunAt) / given * sessions.length
   const since = now - Math.min(Math.max(IDLE_NEIGHBOUR_MS, IDLE_TURNS * turnMs), SLOW_NEIGHBOUR_MS)
-  const counted = sessions.filter(({ gaveAt }) => gaveAt > since)
-  const strangers = counted.filter(session => !session.isOutbound && session.given === 0).length
+  const counted = sessions.filter(({ exchange }) => exchange.gaveAt > since)
+  const strangers = counted.filter(({ isOutbound, exchange }) => !isOutbound && exchange.given === 0).length
   return counted.length - Math.max(0, strangers - MOST_STRANGERS)
 }

@@ -4,11 +4,11 @@ import { ByeReason, modeOf } from '../wire/protocol.ts'
 import { Allowance } from './allowance.ts'
 import { BlockSender } from './block-sender.ts'
 import { byeError } from './bye-error.ts'
+import { Exchange } from './exchange.ts'
 import { Grants } from './grants.ts'
 import { Keepalive } from './keepalive.ts'
 import { PathDelay } from './path-delay.ts'
 import { PeerState } from './peer-state.ts'
-import { SentLately } from './sent-lately.ts'
 import type { Clock } from './ports.ts'
 import type { SessionHost } from './session-host.ts'
 import type { Channel, ChannelSink } from '../wire/channel.ts'
@@ -35,7 +35,7 @@ export interface SessionParts {
 // Control messages flow in both states, blocks only when attached.
 
 // Longer than most: it is one state machine. What has an idea of its own stands beside it: allowance, block-sender,
-// bye-error, grants, keepalive, path-delay, peer-state, sent-lately.
+// bye-error, exchange, grants, keepalive, path-delay, peer-state.
 
 /** The protocol with one peer about one root, after Hello. Knows what they said; decides nothing. */
 export class Session {
@@ -46,13 +46,7 @@ export class Session {
   readonly their = new PeerState()
   /** The least round trip measured, in ms; undefined until the first. */
   roundTripMs: number | undefined
-  /** Blocks of theirs that were stored, and when the last was, or the session began, in the clock's ms. */
-  given = 0
-  gaveAt: number
-  /** The same of blocks of ours that they said have come. */
-  taken = 0
-  tookAt: number
-  readonly sentLately = new SentLately()
+  readonly exchange: Exchange
   readonly #control: Channel
   readonly #clock: Clock
   #data: BlockSender | undefined
@@ -72,8 +66,7 @@ export class Session {
     this.#control = parts.control
     this.#clock = parts.clock
     this.host = parts.host
-    this.gaveAt = parts.clock.now()
-    this.tookAt = this.gaveAt
+    this.exchange = new Exchange(parts.clock)
     this.#onEnd = parts.onEnd ?? (() => {})
     this.#allowance = new Allowance(parts.clock.now(), parts.burst ?? WIRE_LIMITS.messageBurst)
     this.#keepalive = new Keepalive({
@@ -208,15 +201,8 @@ export class Session {
 
   /** Hands a block or tree node to the data stream; allowed while isWritable. The payload is handed over. */
   sendBlock (block: { index: number, cid?: Uint8Array }, payload: Uint8Array): void {
-    if (block.cid === undefined) this.sentLately.add(block.index, payload.byteLength)
+    if (block.cid === undefined) this.exchange.onSent(block.index, payload.byteLength)
     this.#data?.send(block, payload)
-  }
-
-  /** They announced this block for the first time. */
-  onNews (block: number): void {
-    if (!this.sentLately.has(block)) return
-    this.taken++
-    this.tookAt = this.#clock.now()
   }
 
   /** Ends the session politely. */

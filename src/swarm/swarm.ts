@@ -156,7 +156,7 @@ export class Swarm implements SessionHost {
     for (const index of indexes) {
       if (index >= holdings.length) return session.fail(`Peer announced block ${index} of ${holdings.length}`)
       if (holdings.has(index)) continue
-      session.onNews(index)
+      session.exchange.onNews(index)
       this.#content?.onHave(session, index, queuedMs)
       if (this.#downloader?.onHave(session, index) !== true) holdings.add(index)
     }
@@ -220,7 +220,7 @@ export class Swarm implements SessionHost {
   }
 
   onBye (session: Session, reason: number): void {
-    if (reason === ByeReason.badBlocks) this.#content?.doubt(session.sentLately.blocks)
+    if (reason === ByeReason.badBlocks) this.#content?.doubt(session.exchange.sentLately)
   }
 
   onEnd (session: Session, err: Error | undefined): void {

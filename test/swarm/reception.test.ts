@@ -349,7 +349,7 @@ describe('reception', () => {
     }
     expect(byesOf(await come('early'))).toEqual([ByeReason.full])
     await pass(clock, IDLE_NEIGHBOUR_MS / 2)
-    if (giver !== undefined) giver.gaveAt = clock.now()
+    if (giver !== undefined) giver.exchange.gaveAt = clock.now()
     taker?.sendBlock({ index: 1 }, Uint8Array.of(1))
     seats[1]?.send({ type: 'holdings', blocks: model.manifest.blockCount, all: false, bits: EMPTY, unwanted: EMPTY })
     seats[1]?.send({ type: 'have', indexes: [1] })

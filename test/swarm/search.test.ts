@@ -206,7 +206,7 @@ describe('a search', () => {
     const givers = [...sessions.values()]
     for (let i = 0; i < 300; i++) {
       const giver = givers[i % givers.length]
-      if (giver !== undefined) Object.assign(giver, { given: giver.given + 1, gaveAt: clock.now() })
+      if (giver !== undefined) Object.assign(giver.exchange, { given: giver.exchange.given + 1, gaveAt: clock.now() })
       await pass(clock, 4200)
     }
     expect([search.isContent, sessions.size]).toEqual([true, givers.length])
@@ -361,6 +361,6 @@ function reaching (clock: VirtualClock, gaveAt?: number): { sessions: Map<string
 function session (peerId: string, gaveAt = Infinity, isOutbound = true): Session {
   const [control] = MemoryChannel.pair(new VirtualClock())
   const made = new Session({ peerId, isOutbound, control, clock: new VirtualClock() })
-  made.gaveAt = gaveAt
+  made.exchange.gaveAt = gaveAt
   return made
 }

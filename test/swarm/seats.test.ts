@@ -5,24 +5,25 @@ import { whoLeaves } from '../../src/swarm/seats.ts'
 const NOW = 10 * IDLE_NEIGHBOUR_MS
 const QUARTER = MAX_PEERS_PER_MODEL / 4
 
-function seat (name: string, own: Partial<Parameters<typeof whoLeaves>[0][number]> = {}): Seat {
-  return { name, host: name, isOutbound: false, given: 0, gaveAt: NOW, taken: 0, tookAt: NOW, ...own }
-}
-
 type Seat = Parameters<typeof whoLeaves>[0][number] & { name: string }
 
+interface Own extends Partial<Pick<Seat, 'host' | 'isOutbound'>>, Partial<Seat['exchange']> {}
+
+function seat (name: string, { host = name, isOutbound = false, ...exchanged }: Own = {}): Seat {
+  return { name, host, isOutbound, exchange: { given: 0, taken: 0, usedAt: NOW, ...exchanged } }
+}
+
 /** So many that came just now from one host, all others from one each. */
-function swarmWith (many: number, own: Partial<Seat> = {}): Seat[] {
+function swarmWith (many: number, own: Own = {}): Seat[] {
   return Array.from({ length: MAX_PEERS_PER_MODEL }, (_, i) => i < many ? seat(`many${i}`, { host: 'many', ...own }) : seat(`s${i}`))
 }
 
 describe('who gives place to a newcomer', () => {
   it('is who exchanged nothing for longest, a minute at least', () => {
-    const ago = (ms: number): { gaveAt: number, tookAt: number } => ({ gaveAt: NOW - ms, tookAt: NOW - ms })
+    const ago = (ms: number): Own => ({ usedAt: NOW - ms })
     const sessions = [
       seat('idle', ago(IDLE_NEIGHBOUR_MS)), seat('longest', ago(2 * IDLE_NEIGHBOUR_MS)),
-      seat('gives', { ...ago(3 * IDLE_NEIGHBOUR_MS), gaveAt: NOW - 1 }),
-      seat('takes', { ...ago(3 * IDLE_NEIGHBOUR_MS), tookAt: NOW - 1 }),
+      seat('exchanges', { ...ago(1), given: 1, taken: 1 }),
       seat('dialled', { ...ago(3 * IDLE_NEIGHBOUR_MS), isOutbound: true })
     ]
     expect(whoLeaves(sessions, 'new', NOW)?.name).toBe('longest')
