@@ -1,4 +1,5 @@
 import { CliError, isInterruption } from './failure.ts'
+import { EXIT_MISUSE } from './failure-line.ts'
 import { doneLine, pullLine, resolvedLine } from './lines.ts'
 import { peerIdsOf } from './models.ts'
 import { addLingerOption, addNetworkOptions, addPeerOptions, collectOption, notEmpty, optionValue } from './options.ts'
@@ -27,12 +28,18 @@ export function addPull (program: Command, parts: CliParts): void {
     .usage('<link> --out <dir> [options]')
     .description('pull a model; files land directly in DIR, and what is there already is used')
     .argument('<link>', 'modelswarm: link, ipfs:// address or bare root', notEmpty)
-    .requiredOption('--out <dir>', 'folder for the files', optionValue)
+    .option('--out <dir>', 'folder for the files, required', optionValue)
     .option('--include <glob>', 'pull only files whose path matches, may be repeated', collectOption)
     .option('--seed', 'serve after the pull until Ctrl-C')
     .option('--force', 'replace files in DIR whose bytes differ')
   addLingerOption(addPeerOptions(command))
-    .action(async (link: string, options: PullCommandOptions) => { await pull(link, options, parts) })
+    .action(async (link: string, options: Omit<PullCommandOptions, 'out'> & { out?: string }) => {
+      // Not commander's to require: it would be missed before --ouut is found to be no option.
+      if (options.out === undefined) {
+        throw new CliError('required option \'--out <dir>\' not specified, see modelswarm pull --help', EXIT_MISUSE)
+      }
+      await pull(link, { ...options, out: options.out }, parts)
+    })
 }
 
 async function pull (link: string, options: PullCommandOptions, parts: CliParts): Promise<void> {

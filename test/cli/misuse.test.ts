@@ -47,6 +47,13 @@ describe('misuse of the command line', () => {
     expect(stderr).toMatch(/It is empty, see modelswarm pull --help\n$/)
   })
 
+  it('a mistyped --out is told as that, a missing one as missing', async () => {
+    const mistyped = await runCli(['pull', LINK, '--ouut', 'x'])
+    expect(mistyped.stderr).toBe('modelswarm: unknown option \'--ouut\' (Did you mean --out?), see modelswarm pull --help\n')
+    const missing = await runCli(['pull', LINK])
+    expect(missing.stderr).toBe('modelswarm: required option \'--out <dir>\' not specified, see modelswarm pull --help\n')
+  })
+
   it.each(['--out', '--state', '--peer', '--include', '--listen', '--announce'])(
     '%s does not take the next option for its value', async option => {
       for (const args of [[option, '--json'], [`${option}=--json`]]) {
