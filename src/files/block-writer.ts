@@ -13,8 +13,8 @@ export type PlaceWriter = (file: OpenFile, placed: PlacedBytes) => Promise<Uint8
 
 /** Verifies blocks and writes them on a thread of its own; the node injects it. */
 export interface BlockWriter {
-  /** It takes another block now: it has started, has not ended, and is not behind. */
-  readonly hasRoom: boolean
+  /** It has started, and has not ended. */
+  readonly isReady: boolean
   /**
    * Writes bytes when they hash to the sha2-256 digest. Their buffer, all of which they must be, is taken away and
    * comes back in the bytes it resolves to; undefined when they are others, which are gone then. Rejects with what

@@ -61,7 +61,9 @@ export class ExistingBlocks {
   async checkPart (wanted: WantedFile): Promise<void> {
     const identity = wanted.part
     if (identity === undefined) return
-    const believed = this.#isBelieved(wanted, { complete: false, identity })
+    // We make them at full size: one of another size somebody else has cut, whatever was recorded of it.
+    const isWhole = identity.sizeBytes === wanted.file.sizeBytes
+    const believed = isWhole && this.#isBelieved(wanted, { complete: false, identity })
     await this.#check(wanted, { from: 'part', believed, stopAtFirstBad: false, sizeBytes: identity.sizeBytes })
   }
 

@@ -1,4 +1,3 @@
-import { ModelswarmError } from '../errors.ts'
 import { PARALLEL_SYNCS } from '../machine-defaults.ts'
 import type { OpenPartFiles } from './target-port.ts'
 import type { WantedFile } from './wanted-file.ts'
@@ -78,12 +77,8 @@ export class Finisher {
   async #rename (wanted: WantedFile): Promise<void> {
     const readers = this.#readers.get(wanted)
     if (readers !== undefined) await new Promise<void>(resolve => { readers.onIdle.push(resolve) })
-    const size = (await this.#partFiles.identity(wanted)).sizeBytes
-    if (size !== wanted.file.sizeBytes) {
-      throw new ModelswarmError('ERR_FILE_CHANGED',
-        `Cannot complete ${wanted.absolute}: its part file has ${size} bytes instead of ${wanted.file.sizeBytes}; ` +
-        'stop what writes to it and pull again', { path: wanted.partAbsolute })
-    }
+    // Somebody else may have replaced or cut it.
+    await this.#partFiles.identity(wanted)
     wanted.final = await this.#partFiles.putInPlace(wanted)
     wanted.state = 'complete'
     this.#partFiles.drop(wanted)

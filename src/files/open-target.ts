@@ -108,8 +108,10 @@ export class OpenTarget implements Target {
       throw new RangeError(`Block ${block} has ${this.#parts.manifest.sizeBytes(block)} bytes, got ${bytes.byteLength}`)
     }
     this.#finisher.check()
-    // Two copies of one block arrived at once: the second waits, for the first may complete and rename the file.
-    await this.#writing.get(block)?.catch(() => {})
+    // Several copies of one block arrived at once: one after the other, for each may complete and rename the file.
+    for (let other = this.#writing.get(block); other !== undefined; other = this.#writing.get(block)) {
+      await other.catch(() => {})
+    }
     if (this.held.has(block)) return false
     const writing = this.#writePlaces(block, bytes, writer)
     this.#writing.set(block, writing)

@@ -69,9 +69,9 @@ export class PartFiles {
   }
 
   /**
-   * The file as it is now, which must still be the one that was written to.
+   * The file as it is now, which must still be the one that was written to, at its full size.
    *
-   * @throws ModelswarmError ERR_FILE_CHANGED when it is gone or another has its name
+   * @throws ModelswarmError ERR_FILE_CHANGED when it is gone, another has its name, or somebody else changed its size
    */
   async identity (wanted: WantedFile): Promise<FileIdentity> {
     const path = wanted.partAbsolute
@@ -79,6 +79,7 @@ export class PartFiles {
       const identity = await identityOf(handle)
       const there = await onDisk('look at', path, async () => await unlessAbsent(async () => await lstat(path, { bigint: true })))
       if (there?.ino !== identity.inode) throw replaced(wanted, there === undefined ? 'it is gone' : 'another file has its name')
+      if (identity.sizeBytes !== wanted.file.sizeBytes) throw resized(wanted, identity.sizeBytes)
       return identity
     })
   }
@@ -109,23 +110,23 @@ export class PartFiles {
     await this.#folders.make(parentOf(wanted.file.path))
     const path = wanted.partAbsolute
     // One that was begun is never made anew: what is held of it would be holes.
-    const isBegun = wanted.state === 'part'
+    const isBegun = wanted.state !== 'absent'
     const handle = await onDisk('write', path, async () => {
       return await unlessAbsent(async () => await open(path, isBegun ? FLAGS : FLAGS | constants.O_CREAT, 0o666))
     })
     if (handle === undefined) throw replaced(wanted, 'it is gone')
     try {
-      const { inode } = await identityOf(handle)
-      if (wanted.partInode !== undefined && wanted.partInode !== inode) throw replaced(wanted, 'another file has its name')
-      wanted.partInode = inode
-      await onDisk('write', path, async () => {
+      const { inode, sizeBytes } = await identityOf(handle)
+      const wasOpen = wanted.partInode !== undefined
+      if (wasOpen && wanted.partInode !== inode) throw replaced(wanted, 'another file has its name')
+      if (wanted.state === 'absent' && sizeBytes === 0) wanted.isNew = true
+      if (sizeBytes !== wanted.file.sizeBytes) {
+        if (wasOpen) throw resized(wanted, sizeBytes)
         // At full size from the start, sparse: every block has its final offset and the file never grows again.
-        const { size } = await handle.stat()
-        if (wanted.state === 'absent' && size === 0) wanted.isNew = true
-        if (size === wanted.file.sizeBytes) return
         wanted.stale = true
-        await handle.truncate(wanted.file.sizeBytes)
-      })
+        await onDisk('write', path, async () => { await handle.truncate(wanted.file.sizeBytes) })
+      }
+      wanted.partInode = inode
     } catch (err) {
       await handle.close()
       throw err
@@ -153,6 +154,12 @@ const writeHere: PlaceWriter = async ({ handle, path }, { offset, bytes, mayLeav
 
 function isZero (bytes: Uint8Array): boolean {
   return bytes[0] === 0 && Buffer.compare(bytes, ZEROS.subarray(0, bytes.byteLength)) === 0
+}
+
+function resized (wanted: WantedFile, sizeBytes: number): ModelswarmError {
+  return new ModelswarmError('ERR_FILE_CHANGED',
+    `Cannot complete ${wanted.absolute}: its part file has ${sizeBytes} bytes instead of ${wanted.file.sizeBytes}; ` +
+    'stop what writes to it and pull again', { path: wanted.partAbsolute })
 }
 
 function replaced (wanted: WantedFile, seen: string): ModelswarmError {

@@ -19,6 +19,7 @@ export class WorkerThread<Question, Answer> {
   #asked: Array<PromiseWithResolvers<Answer>> = []
   #isReady = false
   #isEnded = false
+  #failure: unknown
 
   /** `onEnd` is called once, however it ends. @throws what Node throws where no thread may or can be started */
   constructor (program: string, onReady: () => void, onEnd: () => void) {
@@ -37,10 +38,15 @@ export class WorkerThread<Question, Answer> {
       if (this.#asked.length === 0) worker.unref()
     })
     // An exit follows every error, and who asked is told then.
-    worker.on('error', () => {})
+    worker.on('error', err => { this.#failure = err })
+    // Answers are told apart by their order: one that is lost must not pass for another.
+    worker.on('messageerror', err => {
+      this.#failure = err
+      worker.terminate().catch(() => { /* it has ended */ })
+    })
     worker.on('exit', () => {
       this.#isEnded = true
-      for (const { reject } of this.#asked.splice(0)) reject(new WorkerEnded('The thread ended before it answered'))
+      for (const { reject } of this.#asked.splice(0)) reject(this.#ended())
       onEnd()
     })
   }
@@ -50,17 +56,12 @@ export class WorkerThread<Question, Answer> {
     return this.#isReady && !this.#isEnded
   }
 
-  /** Questions it has not answered. */
-  get askedCount (): number {
-    return this.#asked.length
-  }
-
   /**
    * What the thread answers; rejects with what it throws there (message and code), or with WorkerEnded. The buffers in
    * `handOver` are the thread's from now on, whatever becomes of the question.
    */
   async ask (question: Question, handOver: ArrayBuffer[] = []): Promise<Answer> {
-    if (this.#isEnded) throw new WorkerEnded('The thread has ended')
+    if (this.#isEnded) throw this.#ended()
     const asked = Promise.withResolvers<Answer>()
     this.#worker.postMessage(question, handOver)
     this.#asked.push(asked)
@@ -70,6 +71,10 @@ export class WorkerThread<Question, Answer> {
 
   async end (): Promise<void> {
     await this.#worker.terminate()
+  }
+
+  #ended (): WorkerEnded {
+    return new WorkerEnded('The thread ended before it answered', { cause: this.#failure })
   }
 }
 
@@ -85,5 +90,6 @@ parentPort.on('message', question => {
     parentPort.postMessage({ kind: 'failed', message: err.message, code: err.code })
   }
 })
+parentPort.on('messageerror', err => { throw err })
 parentPort.postMessage({ kind: 'ready' })`
 }

@@ -1,6 +1,5 @@
 import { ModelswarmError } from '../errors.ts'
 import { onDisk } from '../files/disk-error.ts'
-import { WRITES_OF_WORKER } from '../machine-defaults.ts'
 import { payloadMemory } from '../memory.ts'
 import { TREE_LIMITS } from '../model/tree-limits.ts'
 import { WorkerEnded, WorkerThread } from './worker-thread.ts'
@@ -32,7 +31,7 @@ interface Answer { readonly bytes?: Uint8Array }
 export class WriteWorker implements BlockWriter {
   readonly #thread: WorkerThread<Question, Answer> | undefined
 
-  /** Where no thread may or can be started it never has room. */
+  /** Where no thread may or can be started it is never ready. */
   constructor () {
     try {
       this.#thread = new WorkerThread(PROGRAM, () => {}, () => {})
@@ -41,8 +40,8 @@ export class WriteWorker implements BlockWriter {
     }
   }
 
-  get hasRoom (): boolean {
-    return this.#thread?.isReady === true && this.#thread.askedCount < WRITES_OF_WORKER
+  get isReady (): boolean {
+    return this.#thread?.isReady === true
   }
 
   /** The digest may be a view of many: it is copied, for what is handed over as a view is its whole buffer. */

@@ -1,3 +1,4 @@
+import { WRITES_OF_WORKER } from '../machine-defaults.ts'
 import { payloadMemory } from '../memory.ts'
 import { badBlock, verifyBlock } from '../model/verify.ts'
 import type { BlockWriter } from '../files/block-writer.ts'
@@ -9,7 +10,7 @@ export interface BlockKeeperParts {
   target: Pick<Target, 'held' | 'write'>
   manifest: Manifest
   hash: Hash
-  /** Does both at once for who has room and a plain block; the thread pool does what it is not given. */
+  /** Does both at once for so many plain blocks at a time; the thread pool does what it is not given. */
   writer?: BlockWriter | undefined
 }
 
@@ -17,6 +18,7 @@ export interface BlockKeeperParts {
 export class BlockKeeper {
   readonly #parts: BlockKeeperParts
   readonly #underWay = new Set<number>()
+  #handedOver = 0
 
   constructor (parts: BlockKeeperParts) {
     this.#parts = parts
@@ -34,7 +36,8 @@ export class BlockKeeper {
     const isSecond = this.#underWay.has(block) || target.held.has(block)
     this.#underWay.add(block)
     try {
-      const isHandedOver = writer?.hasRoom === true && !isSecond && this.#isPlain(block, bytes)
+      const isHandedOver = writer?.isReady === true && this.#handedOver < WRITES_OF_WORKER && !isSecond &&
+        this.#isPlain(block, bytes)
       payloadMemory.giveBack(await (isHandedOver
         ? this.#handOver(block, bytes, { writer, sourceId })
         : this.#verifyAndWrite(block, bytes, sourceId)))
@@ -56,12 +59,17 @@ export class BlockKeeper {
     const { target, manifest } = this.#parts
     const digest = manifest.digest(block)
     let left = bytes
-    await target.write(block, bytes, async (file, placed) => {
-      const written = await writer.write(file, placed, digest)
-      if (written === undefined) throw badBlock(digest, sourceId)
-      left = written
-      return left
-    })
+    this.#handedOver++
+    try {
+      await target.write(block, bytes, async (file, placed) => {
+        const written = await writer.write(file, placed, digest)
+        if (written === undefined) throw badBlock(digest, sourceId)
+        left = written
+        return left
+      })
+    } finally {
+      this.#handedOver--
+    }
     return left
   }
 

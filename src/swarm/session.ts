@@ -59,6 +59,7 @@ export class Session {
   readonly #grants = new Grants()
   #closing: Promise<unknown> = Promise.resolve()
   #isByeHeard = false
+  #isBlamed = false
 
   constructor (parts: SessionParts) {
     this.peerId = parts.peerId
@@ -225,6 +226,13 @@ export class Session {
     this.#end(err)
   }
 
+  /** What it sent before it ended was wrong: that is held against it as if it had been dropped for it, once. */
+  blame (err: Error): void {
+    if (this.#state !== 'ended' || this.#isBlamed) return
+    this.#isBlamed = true
+    this.#onEnd(err)
+  }
+
   #onBlockStart (block: BlockMessage): boolean {
     const host = this.#host
     if (this.#state === 'ended') return false
@@ -274,6 +282,7 @@ export class Session {
   #end (err: Error | undefined): void {
     if (this.#state === 'ended') return
     this.#state = 'ended'
+    this.#isBlamed = isModelswarmError(err, 'ERR_BAD_BLOCK')
     this.#keepalive.stop()
     const data = this.#data
     this.#data = undefined

@@ -234,8 +234,8 @@ export class Swarm implements SessionHost {
 
   /** A peer's bytes were wrong: it is no peer of ours any more. */
   onBadBlock (session: Session, err: Error): void {
-    // More of its blocks were on their way when the first wrong one was found.
-    if (session.isEnded) return
+    // It has left meanwhile, or was dropped for another one.
+    if (session.isEnded) return session.blame(err)
     this.events.onNote?.(`Peer ${session.peerId.slice(-8)} was dropped: ${err.message}`)
     session.abort(err, ByeReason.badBlocks)
   }

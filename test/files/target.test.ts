@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { link, lstat, mkdir, open, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { link, lstat, mkdir, open, readdir, readFile, rename, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { Bitfield } from '../../src/model/bitfield.ts'
+import { identityOf } from '../../src/files/file-identity.ts'
 import { openTarget } from '../../src/files/target.ts'
 import { smallDisk } from './small-disk.ts'
 import { smallModel } from './small-model.ts'
@@ -365,6 +366,40 @@ describe('Target.verifyExisting', () => {
       expect([...second.held.indexes()], tamper).toEqual([1])
       await second.close()
     }
+  })
+
+  it('believes nothing of a part file that somebody cut, also when it has the size again', async () => {
+    const dir = await tempFolder()
+    const model = smallModel(FILES)
+    const first = await opened(dir, model)
+    for (const block of [0, 1]) await first.write(block, bytesOf(model, block))
+    const part = join(dir, 'a.bin.modelswarm-part')
+    await truncate(part, 4)
+    const cut = { code: 'ERR_FILE_CHANGED', message: expect.stringContaining('its part file has 4 bytes instead of 12') }
+    await expect(first.files()).rejects.toMatchObject(cut)
+    await first.close()
+    // As a version before this check recorded it: the identity is that of the file as it was cut.
+    const identity = await identityOf(part)
+    const held = new Bitfield(model.manifest.blockCount)
+    held.fill()
+    const record = { held, trusted: held, files: [{ path: 'a.bin', complete: false, identity }], recordedAtMs: Date.now() }
+    const second = await opened(dir, model, { record })
+    expect([...second.held.indexes()]).toEqual([0, 1])
+    await writeAll(second, model)
+    await second.finish()
+    await second.close()
+    for (const [path, text] of Object.entries(FILES)) expect(await readFile(join(dir, path), 'utf8')).toBe(text)
+  })
+
+  it('notices that somebody cut a part file when it opens it again', async () => {
+    const dir = await tempFolder()
+    const model = smallModel(FILES)
+    const target = await opened(dir, model, { maxOpen: 1 })
+    await target.write(0, bytesOf(model, 0))
+    await target.write(5, bytesOf(model, 5))
+    await truncate(join(dir, 'a.bin.modelswarm-part'), 4)
+    await expect(target.write(1, bytesOf(model, 1))).rejects.toMatchObject({ code: 'ERR_FILE_CHANGED' })
+    await target.close()
   })
 
   it('reads again what was recorded but not synced, and no more', async () => {

@@ -4,7 +4,6 @@ import { open, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { WRITES_OF_WORKER } from '../../src/machine-defaults.ts'
 import { WriteWorker } from '../../src/node/write-worker.ts'
 import { digestOf } from '../files/small-model.ts'
 import { tempFolder } from '../files/temp-folder.ts'
@@ -35,7 +34,7 @@ async function started (): Promise<{ writer: WriteWorker, thread: Worker }> {
   process.on('worker', onWorker)
   const writer = new WriteWorker()
   onTestFinished(async () => { await writer.end() })
-  expect(writer.hasRoom).toBe(false)
+  expect(writer.isReady).toBe(false)
   await new Promise<void>(resolve => { setImmediate(resolve) })
   process.off('worker', onWorker)
   const [thread] = threads
@@ -116,18 +115,11 @@ describe('WriteWorker', () => {
     await expect(writing).rejects.toMatchObject({ code: 'ERR_DISK', message: expect.stringContaining('EBADF') })
   })
 
-  it('has room for so many at once, and none when it has ended', async () => {
-    const file = await partFile()
+  it('is ready when it has started, until it has ended', async () => {
     const { writer } = await started()
-    const writing = Array.from({ length: WRITES_OF_WORKER }, async () => {
-      expect(writer.hasRoom).toBe(true)
-      return await writer.write(file, { offset: 0, bytes: block(1), mayLeaveHole: false }, digestOf(block(1)))
-    })
-    expect(writer.hasRoom).toBe(false)
-    await Promise.all(writing)
-    expect(writer.hasRoom).toBe(true)
+    expect(writer.isReady).toBe(true)
     await writer.end()
-    expect(writer.hasRoom).toBe(false)
+    expect(writer.isReady).toBe(false)
   })
 
   it('says that its thread ended to who waits for it, and to who comes later', async () => {
@@ -147,13 +139,13 @@ describe('WriteWorker', () => {
 
   const permission = process.allowedNodeEnvironmentFlags.has('--permission') ? '--permission' : '--experimental-permission'
 
-  it('never has room where threads are forbidden', async () => {
+  it('is never ready where threads are forbidden', async () => {
     const program = `
       await import(${JSON.stringify(new URL('../../dist/src/polyfill.js', import.meta.url).href)})
       const { WriteWorker } = await import(${JSON.stringify(new URL('../../dist/src/node/write-worker.js', import.meta.url).href)})
       const writer = new WriteWorker()
       await new Promise(resolve => setTimeout(resolve, 0))
-      console.log(writer.hasRoom)
+      console.log(writer.isReady)
       await writer.end()`
     const flags = ['--no-warnings', permission, '--allow-fs-read=*', '--input-type=module', '--eval', program]
     const { stdout } = await promisify(execFile)(process.execPath, flags)

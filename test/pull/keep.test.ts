@@ -3,11 +3,13 @@ import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { ModelswarmError } from '../../src/errors.ts'
 import { openTarget } from '../../src/files/target.ts'
+import { WRITES_OF_WORKER } from '../../src/machine-defaults.ts'
 import { payloadMemory } from '../../src/memory.ts'
 import { cidOfDigest, sameBytes } from '../../src/model/block-id.ts'
 import { wrapLeaf } from '../../src/model/leaf.ts'
 import { ManifestBuilder } from '../../src/model/manifest-builder.ts'
 import { BlockKeeper } from '../../src/pull/keep.ts'
+import { onEveryHandle } from '../files/on-every-handle.ts'
 import { digestOf } from '../files/small-model.ts'
 import { tempFolder } from '../files/temp-folder.ts'
 import { hash, noise } from '../model/tree-fixtures.ts'
@@ -35,7 +37,7 @@ function manifestOf (): Manifest {
 
 /** Takes the buffer away as a thread does, and answers when it is told to. */
 class HeldWriter implements BlockWriter {
-  hasRoom = true
+  isReady = true
   readonly asked: Array<() => void> = []
 
   async write (...[{ handle }, { bytes, offset }, digest]: Parameters<BlockWriter['write']>): Promise<Uint8Array | undefined> {
@@ -93,15 +95,15 @@ describe('BlockKeeper', () => {
     writer.asked[0]?.()
     await keptA
     expect(target.held.has(0)).toBe(true)
-    writer.hasRoom = false
+    writer.isReady = false
     await keeper.keep(1, payload(1), 'peer')
     expect(writer.asked).toHaveLength(1)
     expect((await contentOf('a.bin')).equals(Buffer.concat([A, B, A]))).toBe(true)
   })
 
-  it.each([['a thread', true], ['the thread pool', false]])('gives the memory of a block back: %s', async (_, hasRoom) => {
+  it.each([['a thread', true], ['the thread pool', false]])('gives the memory of a block back: %s', async (_, isReady) => {
     const { keeper, writer } = await keeping()
-    writer.hasRoom = hasRoom
+    writer.isReady = isReady
     const given: Uint8Array[] = []
     const write = writer.write.bind(writer)
     writer.write = async (...asked) => {
@@ -112,10 +114,10 @@ describe('BlockKeeper', () => {
     const bytes = payload(0)
     given.push(bytes)
     const kept = keeper.keep(0, bytes, 'peer')
-    if (hasRoom) await askedOf(writer, 1)
+    if (isReady) await askedOf(writer, 1)
     writer.asked[0]?.()
     await kept
-    expect(given.map(one => one.byteLength)).toEqual(hasRoom ? [0, 0] : [0])
+    expect(given.map(one => one.byteLength)).toEqual(isReady ? [0, 0] : [0])
   })
 
   it('blames who sent other bytes, and writes nothing of them', async () => {
@@ -125,7 +127,7 @@ describe('BlockKeeper', () => {
     writer.asked[0]?.()
     await expect(wrong).rejects.toMatchObject({ code: 'ERR_BAD_BLOCK', blame: 'peer', details: { sourceId: 'liar' } })
     expect(target.held.count).toBe(0)
-    writer.hasRoom = false
+    writer.isReady = false
     await expect(keeper.keep(0, payload(1), 'liar')).rejects.toMatchObject({ code: 'ERR_BAD_BLOCK', details: { sourceId: 'liar' } })
     await keeper.keep(0, payload(0), 'peer')
     await keeper.keep(1, payload(1), 'peer')
@@ -145,6 +147,45 @@ describe('BlockKeeper', () => {
     expect(target.held.has(0)).toBe(true)
     expect(writer.asked).toHaveLength(1)
     await expect(keeper.keep(0, payload(1), 'late liar')).rejects.toMatchObject({ details: { sourceId: 'late liar' } })
+  })
+
+  it('writes a block once, however many copies wait for one that is wrong', async () => {
+    const { keeper, writer, contentOf } = await keeping()
+    const first = keeper.keep(0, payload(1), 'liar')
+    await askedOf(writer, 1)
+    let writes = 0
+    await onEveryHandle('write', path => path.endsWith('a.bin.modelswarm-part'), () => { writes++ })
+    const others = ['b', 'c', 'd'].map(async peer => { await keeper.keep(0, payload(0), peer) })
+    // Verified, they wait at the target.
+    await Promise.all([payload(0), payload(0)].map(async bytes => { await hash(bytes) }))
+    writer.asked[0]?.()
+    await expect(first).rejects.toMatchObject({ details: { sourceId: 'liar' } })
+    await Promise.all(others)
+    writer.isReady = false
+    await keeper.keep(1, payload(1), 'peer')
+    // Two places, and one.
+    expect(writes).toBe(3)
+    expect((await contentOf('a.bin')).equals(Buffer.concat([A, B, A]))).toBe(true)
+  })
+
+  it('hands over so many blocks at once, the rest goes to the thread pool', async () => {
+    const dir = await tempFolder()
+    const builder = new ManifestBuilder()
+    builder.openFile('many.bin', 'raw')
+    const many = Array.from({ length: WRITES_OF_WORKER + 3 }, (_, i) => noise(10 + i, 4096))
+    for (const bytes of many) builder.addBlock(digestOf(bytes), bytes.byteLength)
+    const manifest = builder.build(cidOfDigest(digestOf(A)))
+    const target = await openTarget(dir, manifest)
+    onTestFinished(async () => { await target.close() })
+    await target.verifyExisting({ check: async () => false })
+    const writer = new HeldWriter()
+    const keeper = new BlockKeeper({ target, manifest, hash, writer })
+    const kept = many.map(async (bytes, block) => { await keeper.keep(block, bytes.slice(), 'peer') })
+    await Promise.all(kept.slice(WRITES_OF_WORKER))
+    expect([writer.asked.length, target.held.count]).toEqual([WRITES_OF_WORKER, 3])
+    for (const answer of writer.asked) answer()
+    await Promise.all(kept)
+    expect(target.held.isFull).toBe(true)
   })
 
   it('verifies a wrapped leaf itself: its name is not that of its bytes', async () => {

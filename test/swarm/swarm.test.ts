@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest'
-import { isModelswarmError } from '../../src/errors.ts'
+import { isModelswarmError, ModelswarmError } from '../../src/errors.ts'
 import { SILENT_SOURCE_MS } from '../../src/defaults.ts'
 import { ByeReason, Mode, RejectReason } from '../../src/wire/protocol.ts'
 import { VirtualClock } from '../sim/virtual-clock.ts'
@@ -150,6 +150,27 @@ describe('a swarm', () => {
     await until(clock, () => run.isDone)
     expectWhole(run, model)
     expect(liar.ends[0]?.message).toMatch('our blocks were wrong')
+  })
+
+  it('blames who has left before its bytes were found wrong, once, and not twice who was dropped for others', async () => {
+    const wrong = new ModelswarmError('ERR_BAD_BLOCK', 'Other bytes')
+    for (const leavesFirst of [true, false]) {
+      const { node } = await world()
+      const puller = node('node')
+      puller.pull()
+      const puppet = await Puppet.meet(puller)
+      const { session } = puppet
+      if (leavesFirst) {
+        puppet.control.abort(new Error('gone'))
+        await puppet.wait(50)
+        expect([puppet.isOver, puller.refusals]).toEqual([true, []])
+      }
+      puller.swarm.onBadBlock(session, wrong)
+      expect(puller.refusals).toEqual([['puppet', 'ERR_BAD_BLOCK']])
+      const forMs = puller.reputation.refusedForMs('puppet')
+      puller.swarm.onBadBlock(session, wrong)
+      expect(puller.reputation.refusedForMs('puppet')).toBe(forMs)
+    }
   })
 
   it('drops a peer whose tree nodes are wrong, and fetches them elsewhere', async () => {
