@@ -14,6 +14,16 @@ export interface Table extends Pick<Database<Uint8Array, Uint8Array>, 'get' | 'd
   remove: (key: Uint8Array) => void
 }
 
+/** How a transaction is committed: it can be aborted, and does not wait for the disk. */
+const VISIBLE = 1
+
+/** Reads and writes that wait for their transaction. */
+interface Turn {
+  /** Throws, or returns what tells its caller, once it is committed. */
+  readonly run: () => () => void
+  readonly reject: (err: unknown) => void
+}
+
 interface Gathered extends WriteSize {
   readonly writes: Array<() => void>
 }
@@ -25,6 +35,7 @@ export class StateDatabase {
   readonly #room: CommitRoom
   /** The writes of a `together` that is being called; in a transaction they go to LMDB at once. */
   #gathering: Gathered | undefined
+  #turns: Turn[] = []
   #failedCommits = 0
   #failure: number | undefined
   #closed: Promise<void> | undefined
@@ -121,8 +132,38 @@ export class StateDatabase {
   async exclusively<T> (act: () => T): Promise<T> {
     return await this.run(async () => {
       this.#room.take({ puts: 1, removes: 0, bytes: 0 })()
-      return await this.#root.transaction(act)
+      return await new Promise<T>((resolve, reject) => {
+        this.#turns.push({
+          run: () => {
+            const result = act()
+            return () => { resolve(result) }
+          },
+          reject
+        })
+        if (this.#turns.length === 1) setImmediate(() => { this.#takeTurns() })
+      })
     })
+  }
+
+  /**
+   * What asked for a transaction in one turn of the event loop shares one, as commits are what takes time. They run on
+   * this thread: with lmdb-js's asynchronous ones its writing thread waits for us to call back, and a process that is
+   * told to exit meanwhile never ends, or crashes.
+   */
+  #takeTurns (): void {
+    const turns = this.#turns.splice(0)
+    if (turns.length === 0) return
+    try {
+      for (const done of this.#root.transactionSync(() => turns.map(({ run }) => run()), VISIBLE)) done()
+    } catch (err) {
+      const [first, ...others] = turns
+      if (others.length === 0) return first?.reject(err)
+      // Nothing of it was written: whose fault it was is found one by one.
+      for (const turn of turns) {
+        this.#turns.push(turn)
+        this.#takeTurns()
+      }
+    }
   }
 
   /** Resolves when everything written so far has reached the disk. */
@@ -155,6 +196,7 @@ export class StateDatabase {
 
   async #close (): Promise<void> {
     try {
+      this.#takeTurns()
       await this.#root.flushed
       await this.#root.close()
     } catch (err) {
