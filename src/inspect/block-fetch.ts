@@ -46,7 +46,6 @@ export class BlockFetch {
     this.#downloader = new Downloader({
       scheduler: this.#scheduler,
       clock,
-      sizeOf,
       keep: async (block, bytes, sourceId) => {
         await verifyBlock(manifest, block, bytes, { hash, sourceId })
         this.#keep(block, bytes)

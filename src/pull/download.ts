@@ -48,7 +48,6 @@ export async function download (target: Target, manifest: Manifest, parts: Downl
   const downloader = new Downloader({
     scheduler,
     clock,
-    sizeOf,
     keep: keeper.keep.bind(keeper),
     sessionOf: peerId => swarm.sessions.get(peerId),
     onStored,

@@ -11,7 +11,6 @@ import type { BlockMessage, RejectMessage } from '../wire/messages.ts'
 export interface DownloaderParts {
   scheduler: Scheduler
   clock: Clock
-  sizeOf: (block: number) => number
   keep: KeepBlock
   sessionOf: (peerId: string) => Session | undefined
   /** A block is kept. */

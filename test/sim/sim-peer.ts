@@ -102,7 +102,6 @@ export class SimPeer {
     const downloader = new Downloader({
       scheduler,
       clock,
-      sizeOf,
       keep: async (block, bytes, sourceId) => {
         if (bytes !== goodBytes(sizeOf(block))) throw new ModelswarmError('ERR_BAD_BLOCK', 'Wrong bytes', { sourceId })
         await new Promise<void>(resolve => { work(sizeOf(block) * msPerByte, resolve) })

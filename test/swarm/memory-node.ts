@@ -145,7 +145,6 @@ export class MemoryNode {
     const downloader = new Downloader({
       scheduler,
       clock,
-      sizeOf,
       keep: async (block, bytes, sourceId) => {
         await verifyBlock(manifest, block, bytes, { hash, sourceId })
         run.held.set(block, bytes)

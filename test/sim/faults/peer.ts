@@ -237,7 +237,6 @@ export class PeerProcess implements LineEnd {
     swarm.startPulling(new Downloader({
       scheduler: this.scheduler,
       clock,
-      sizeOf,
       keep: async (block, bytes, sourceId) => {
         await verifyBlock(manifest, block, bytes, { hash: this.#world.hash, sourceId })
         await target.write(block, bytes)
