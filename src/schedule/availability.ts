@@ -16,7 +16,7 @@ export class Availability {
     return this.#seeders
   }
 
-  /** How many known sources hold a block. */
+  /** How many known sources hold a block, or expect it. */
   of (block: number): number {
     return (this.#counts[block] ?? 0) + this.#seeders
   }
@@ -59,6 +59,11 @@ export class Availability {
     } else {
       this.#change(block, -1)
     }
+  }
+
+  /** A block is coming to a source that does not hold it yet (`by` 1), or is not any more (-1). */
+  expect (block: number, by: 1 | -1): void {
+    this.#change(block, by)
   }
 
   #change (block: number, by: number): void {

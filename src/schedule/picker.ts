@@ -11,6 +11,8 @@ import type { Bitfield } from '../model/bitfield.ts'
  */
 export function pick (options: {
   holdings: Bitfield
+  /** What it will hold soon: all of it is looked at. */
+  coming?: Iterable<number>
   missing: Bitfield
   rarity: (block: number) => number
   sizeOf: (block: number) => number
@@ -20,12 +22,18 @@ export function pick (options: {
   /** Leaves out blocks that this source was asked for and did not give. */
   skip?: (block: number) => boolean
 }): { blocks: number[], seen: number } {
-  const { holdings, missing, rarity, random, skip } = options
+  const { holdings, coming = [], missing, rarity, random, skip } = options
   const words = missing.words.length
   if (words === 0 || options.most <= 0) return { blocks: [], seen: 0 }
   const wanted = Math.max(PICK_SAMPLE, options.most * 2)
   const candidates: number[] = []
   const ranks: number[] = []
+  const consider = (block: number): void => {
+    if (skip?.(block) === true) return
+    candidates.push(block)
+    // The fraction breaks ties at random without disturbing the order of counts.
+    ranks.push(rarity(block) + random() * 0.999)
+  }
   const start = Math.floor(random() * words)
   for (let i = 0; i < words && candidates.length < wanted; i++) {
     const at = start + i < words ? start + i : start + i - words
@@ -33,12 +41,10 @@ export function pick (options: {
     while (word !== 0) {
       const block = at * 32 + 31 - Math.clz32(word & -word)
       word = (word & (word - 1)) >>> 0
-      if (skip?.(block) === true) continue
-      candidates.push(block)
-      // The fraction breaks ties at random without disturbing the order of counts.
-      ranks.push(rarity(block) + random() * 0.999)
+      consider(block)
     }
   }
+  for (const block of coming) if (missing.has(block)) consider(block)
   return { blocks: rarest(candidates, ranks, options), seen: candidates.length }
 }
 

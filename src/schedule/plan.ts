@@ -102,6 +102,7 @@ export class Plan {
       ? { blocks: [], seen: 0 }
       : pick({
         holdings: source.holdings,
+        coming: source.coming,
         missing: this.#ledger.states.missing,
         rarity: block => this.#availability.of(block),
         sizeOf: this.#sizeOf,

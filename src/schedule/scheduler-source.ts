@@ -9,6 +9,8 @@ export class SchedulerSource {
   /** Peers are asked before origins (I9: an origin differs in cost and credit only). */
   readonly cost: number
   readonly holdings: Bitfield
+  /** What is coming to it: it gives that once it holds it. */
+  readonly coming = new Set<number>()
   readonly meter = new SourceMeter()
   /** Blocks asked of it and neither stored nor given up. */
   readonly asked = new Set<number>()
@@ -55,9 +57,10 @@ export class SchedulerSource {
     return this.askedBytes + (this.isShelved ? 0 : Math.max(0, this.wantGranted - this.wantUsed))
   }
 
-  /** It holds the block, and has not said or shown that it does not give it now. */
+  /** It holds the block or is about to, and has not said or shown that it does not give it now. */
   mayGive (block: number, now: number): boolean {
-    if (this.mode === Mode.closed || this.pausedUntil > now || !this.holdings.has(block)) return false
+    if (this.mode === Mode.closed || this.pausedUntil > now) return false
+    if (!this.holdings.has(block) && !this.coming.has(block)) return false
     return (this.refused.get(block) ?? now) <= now
   }
 

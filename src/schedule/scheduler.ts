@@ -1,4 +1,5 @@
 import { PULL_BUDGET_BYTES } from '../defaults.ts'
+import { WIRE_LIMITS } from '../wire/limits.ts'
 import { Availability } from './availability.ts'
 import { Ledger } from './ledger.ts'
 import { Plan } from './plan.ts'
@@ -77,11 +78,27 @@ export class Scheduler {
     if (source === undefined) return
     this.#ledger.remove(source)
     this.availability.remove(source.holdings)
+    for (const block of source.coming) this.availability.expect(block, -1)
+  }
+
+  /**
+   * A block is coming to a source: it may be asked for it as if it held it, and gives it when it does. So news and
+   * request travel while the block does, and it waits less in each of the hands that it passes through.
+   */
+  onComing (id: string, block: number): void {
+    const source = this.#ledger.sources.get(id)
+    if (source === undefined || source.holdings.has(block) || source.coming.has(block)) return
+    if (source.coming.size >= WIRE_LIMITS.comingBlocks) return
+    source.coming.add(block)
+    this.availability.expect(block, 1)
+    if (this.states.missing.has(block)) source.isDirty = true
   }
 
   onHave (id: string, block: number): void {
     const source = this.#ledger.sources.get(id)
-    if (source === undefined || !this.availability.addOne(source.holdings, block)) return
+    if (source === undefined) return
+    this.#comesNot(source, block)
+    if (!this.availability.addOne(source.holdings, block)) return
     source.refused.delete(block)
     if (this.states.missing.has(block)) source.isDirty = true
   }
@@ -182,6 +199,7 @@ export class Scheduler {
     const source = this.#ledger.sources.get(id)
     if (source === undefined || block >= this.states.stored.length) return
     if (source.asked.has(block)) this.#ledger.release(source, block)
+    this.#comesNot(source, block)
     this.availability.removeOne(source.holdings, block)
     // A spare publisher may be its only holder now.
     this.#ledger.dirtyAll()
@@ -191,6 +209,20 @@ export class Scheduler {
   onWrong (id: string, block: number): void {
     this.#ledger.doubted.add(block)
     this.onNotHeld(id, block)
+  }
+
+  /** Bytes of the block are coming from a source, or being verified and written. */
+  isComing (block: number): boolean {
+    const flight = this.states.inFlight.get(block)
+    if (flight === undefined) return false
+    const { sources } = this.#ledger
+    return flight.storingFrom !== undefined ||
+      flight.asked.some(({ sourceId }) => sources.get(sourceId)?.arriving === block)
+  }
+
+  /** It is there, or will not be. */
+  #comesNot (source: SchedulerSource, block: number): void {
+    if (source.coming.delete(block)) this.availability.expect(block, -1)
   }
 
   /** For so long we could not see what came: no source was silent meanwhile. */

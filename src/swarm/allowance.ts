@@ -57,7 +57,8 @@ export class Allowance {
 
 function costOf (message: Message): number {
   switch (message.type) {
-    case 'have': case 'cancel': return 1 + message.indexes.length / WIRE_LIMITS.itemsPerMessage
+    case 'have': return 1 + (message.indexes.length + (message.coming?.length ?? 0)) / WIRE_LIMITS.itemsPerMessage
+    case 'cancel': return 1 + message.indexes.length / WIRE_LIMITS.itemsPerMessage
     case 'request': case 'reject':
       return 1 + (message.indexes.length + message.cids.length) / WIRE_LIMITS.itemsPerMessage
     case 'peers': return 1 + message.records.length * WIRE_LIMITS.messagesPerAnswer

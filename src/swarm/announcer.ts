@@ -1,15 +1,19 @@
 import { HAVE_BATCH_FIRST_MS, HAVE_BATCH_LEAST_MS, HAVE_BATCH_MOST_MS, HAVE_BATCH_MS_PER_PEER, HAVE_BLOCKS } from '../defaults.ts'
+import { WIRE_LIMITS } from '../wire/limits.ts'
 import type { Clock } from './ports.ts'
 import type { Session } from './session.ts'
 
 /**
  * Tells peers of new blocks, those of some milliseconds together, and so many at most in one Have. What comes after a
- * quiet time is told at once: the first blocks of a swarm pass through many hands, and wait in none of them.
+ * quiet time is told at once: the first blocks of a swarm pass through many hands, and wait in none of them. For the
+ * same reason peers hear of blocks that begin to come, and ask for them while they do.
  */
 export class Announcer {
   readonly #clock: Clock
   readonly #sessions: () => Iterable<Session>
   #blocks: number[] = []
+  /** What is coming, and from whom: it need not be told. */
+  #coming = new Map<number, Session>()
   #cancel: (() => void) | undefined
   /** When peers were last told, on the clock. */
   #toldAt = -Infinity
@@ -21,12 +25,20 @@ export class Announcer {
 
   add (block: number): void {
     this.#blocks.push(block)
+    this.#coming.delete(block)
+    this.#soon()
+  }
+
+  /** A block begins to come; told of only when it is not here before others are told of anything. */
+  addComing (block: number, from: Session): void {
+    this.#coming.set(block, from)
     this.#soon()
   }
 
   stop (): void {
     this.#cancel?.()
     this.#blocks = []
+    this.#coming.clear()
   }
 
   /** `isRest`: of what did not go into one Have, which costs its reader as much as hundreds of others. */
@@ -40,7 +52,12 @@ export class Announcer {
       this.#cancel = undefined
       this.#toldAt = this.#clock.now()
       const indexes = this.#blocks.splice(0, HAVE_BLOCKS)
-      for (const session of this.#sessions()) session.announce(indexes)
+      const coming = [...this.#coming].slice(0, WIRE_LIMITS.comingBlocks)
+      this.#coming.clear()
+      for (const session of this.#sessions()) {
+        const news = coming.filter(([block, from]) => from !== session && session.their.holdings?.has(block) !== true)
+        if (indexes.length + news.length > 0) session.announce(indexes, news.map(([block]) => block))
+      }
       if (this.#blocks.length > 0) this.#soon(true)
     })
   }

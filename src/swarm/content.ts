@@ -25,6 +25,8 @@ export interface ContentParts {
   /** What a partial pull leaves out. */
   unwanted?: Bitfield | undefined
   sessions: () => Iterable<Session>
+  /** The bytes of a block are coming in, or being verified and written. */
+  isComing: (block: number) => boolean
   onSent: (bytes: number) => void
   /** A block could not be read: unless the disk failed, it is not held any more. */
   onUnreadable: (block: number, err: unknown) => void
@@ -65,6 +67,7 @@ export class Content {
       sizeOf: block => manifest.sizeBytes(block),
       maxBlockBytes: manifest.maxBlockBytes,
       isHeld: block => block < held.length && held.has(block),
+      isComing: parts.isComing,
       ...(this.#giver !== undefined && open !== undefined && { giver: this.#giver, open }),
       onGrantVoid: session => { this.#sendMode(session, this.#toldMode.get(session) ?? this.helloMode) },
       onNothingToGive: session => { this.#tellMode(session) },
@@ -106,6 +109,12 @@ export class Content {
     if (!this.held.has(block)) this.#giver?.restore(block)
     this.held.add(block)
     this.#announcer.add(block)
+    this.uploader.onHeld(block)
+  }
+
+  /** A block begins to come from this peer: others may ask for it already, and get it as soon as it is held. */
+  onComing (session: Session, block: number): void {
+    this.#announcer.addComing(block, session)
   }
 
   /** What is held turned out to be this: what is new is announced, what is gone is not offered any more. */

@@ -75,6 +75,16 @@ export class Downloader {
     return true
   }
 
+  /** A block is coming to a peer: it can be asked for. Plans nothing yet. */
+  onComing (session: Session, block: number): void {
+    this.#parts.scheduler.onComing(session.peerId, block)
+  }
+
+  /** Its bytes are coming to us, or are being verified and written. */
+  isComing (block: number): boolean {
+    return this.#parts.scheduler.isComing(block)
+  }
+
   onMode (session: Session, given: number): void {
     this.#parts.scheduler.onMode(session.peerId, session.their.mode, given)
     this.plan()

@@ -1,13 +1,12 @@
 import type { Arrival } from '../schedule/ledger.ts'
 import type { Session } from './session.ts'
-import type { BlockMessage, RejectMessage, RequestMessage } from '../wire/messages.ts'
+import type { BlockMessage, HaveMessage, RejectMessage, RequestMessage } from '../wire/messages.ts'
 
 /** What a session tells the swarm it belongs to. */
 export interface SessionHost {
   /** Their tree state or holdings became known, or more of either. */
   onHoldings: (session: Session) => void
-  /** `queuedMs`: how long blocks of ours queued on their way to them lately, when they said so. */
-  onHave: (session: Session, indexes: readonly number[], queuedMs: number | undefined) => void
+  onHave: (session: Session, have: HaveMessage) => void
   onMode: (session: Session, given: number) => void
   /** `modes`: how many of our Modes they had read. */
   onWant: (session: Session, upTo: number, modes: number) => void

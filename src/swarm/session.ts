@@ -185,9 +185,9 @@ export class Session {
     this.#control.send(message)
   }
 
-  /** Announces blocks; with it goes how long what they sent us lately has queued on its way. */
-  announce (indexes: readonly number[]): void {
-    this.send({ type: 'have', indexes, queuedMs: this.#pathDelay.take() })
+  /** Announces blocks, held and coming; with it goes how long what they sent us lately has queued on its way. */
+  announce (indexes: readonly number[], coming: readonly number[] = []): void {
+    this.send({ type: 'have', indexes, queuedMs: this.#pathDelay.take(), ...(coming.length > 0 && { coming }) })
   }
 
   /** A pull begins: what it grants comes on top of what earlier pulls of this session did. */
@@ -254,9 +254,9 @@ export class Session {
     if (this.#takes(() => { this.their.onHoldings(message) })) host.onHoldings(this)
   }
 
-  #onHave ({ indexes, queuedMs }: HaveMessage, host: SessionHost): void {
-    if (this.their.holdings !== undefined) return host.onHave(this, indexes, queuedMs)
-    this.#takes(() => { this.their.onEarlyHave(indexes) })
+  #onHave (have: HaveMessage, host: SessionHost): void {
+    if (this.their.holdings !== undefined) return host.onHave(this, have)
+    this.#takes(() => { this.their.onEarlyHave(have.indexes) })
   }
 
   /** False when what they said does not fit: the session is over. */

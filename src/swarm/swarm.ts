@@ -13,12 +13,13 @@ import type { OpenPolicy } from '../api.ts'
 import type { Bitfield } from '../model/bitfield.ts'
 import type { Manifest } from '../model/manifest.ts'
 import type { Arrival } from '../schedule/ledger.ts'
-import type { BlockMessage, RejectMessage, RequestMessage } from '../wire/messages.ts'
+import type { BlockMessage, HaveMessage, RejectMessage, RequestMessage } from '../wire/messages.ts'
 import type { CID } from 'multiformats/cid'
 
 /**
  * The peers that exchange one root: its sessions, what it serves them (Content), what a pull asks of them (Downloader).
- * Decides nothing: these three hear of each other here, a method for each word. Knows no libp2p, time, disk: ports.
+ * Decides nothing: these three hear of each other here, a method for each word of the protocol, which is what makes this
+ * file long. Knows no libp2p, time, disk: ports.
  */
 export class Swarm implements SessionHost {
   readonly root: CID
@@ -84,6 +85,7 @@ export class Swarm implements SessionHost {
       clock: this.#parts.clock,
       random: this.#parts.random,
       sessions: () => this.sessions.values(),
+      isComing: block => this.#downloader?.isComing(block) ?? false,
       onSent: bytes => { this.sentBytes += bytes },
       onUnreadable: (block, err) => { this.events.onUnreadable?.(block, err) }
     })
@@ -109,6 +111,7 @@ export class Swarm implements SessionHost {
   stopPulling (): void {
     this.#downloader?.stop()
     this.#downloader = undefined
+    this.#content?.uploader.pump()
   }
 
   /** What is held turned out to be this: what is new is announced, what is gone is not offered any more. */
@@ -150,16 +153,18 @@ export class Swarm implements SessionHost {
     boundUnread(this.sessions.values())
   }
 
-  onHave (session: Session, indexes: readonly number[], queuedMs: number | undefined): void {
+  onHave (session: Session, { indexes, coming = [], queuedMs }: HaveMessage): void {
     const holdings = session.their.holdings
     if (holdings === undefined) return
+    const beyond = [...indexes, ...coming].find(index => index >= holdings.length)
+    if (beyond !== undefined) return session.fail(`Peer announced block ${beyond} of ${holdings.length}`)
     for (const index of indexes) {
-      if (index >= holdings.length) return session.fail(`Peer announced block ${index} of ${holdings.length}`)
       if (holdings.has(index)) continue
       session.exchange.onNews(index)
       this.#content?.onHave(session, index, queuedMs)
       if (this.#downloader?.onHave(session, index) !== true) holdings.add(index)
     }
+    for (const index of coming) this.#downloader?.onComing(session, index)
     if (holdings.isFull) this.#content?.onComplete(session)
     this.#content?.uploader.pump()
     this.#downloader?.plan()
@@ -194,6 +199,7 @@ export class Swarm implements SessionHost {
       : this.treeFetch.onNodeStart(session, block.cid) ? 'wanted' : 'unasked'
     // What is skipped was received all the same.
     if (arrival !== 'wanted') this.receivedBytes += block.payloadBytes
+    else if (block.cid === undefined) this.#content?.onComing(session, block.index)
     return arrival
   }
 

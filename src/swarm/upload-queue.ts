@@ -8,6 +8,8 @@ import type { Session } from './session.ts'
 export class UploadQueue {
   readonly session: Session
   readonly blocks = new Set<number>()
+  /** Asked for while they are coming to us: they are given once they are held. */
+  readonly #coming = new Set<number>()
   readonly nodes: Uint8Array[] = []
   /** A publisher's peer: bytes it granted us to choose, from the start, and those used. */
   wantUpTo = 0
@@ -34,21 +36,46 @@ export class UploadQueue {
     return this.wantUpTo > this.wantUsed
   }
 
-  /** Queues blocks that were asked for, except those with a reason not to: they, and what is too many, are rejected. */
-  askBlocks (indexes: readonly number[], refusalOf: (block: number) => RejectReason | undefined): void {
+  /**
+   * Queues blocks that were asked for: those held to be served now, those that are coming to be served once they are
+   * held. All others, and what is too many, are rejected.
+   */
+  askBlocks (indexes: readonly number[], answerOf: (block: number) => 'held' | 'coming' | RejectReason): void {
     const rejected = new Map<RejectReason, number[]>()
     for (const index of indexes) {
-      const reason = refusalOf(index) ??
-        (this.blocks.size >= WIRE_LIMITS.requestsQueued ? RejectReason.busy : undefined)
-      if (reason === undefined) {
-        this.blocks.add(index)
+      const answer = answerOf(index)
+      const isFull = this.blocks.size + this.#coming.size >= WIRE_LIMITS.requestsQueued
+      if (typeof answer === 'string' && !isFull) {
+        if (answer === 'held') this.blocks.add(index)
+        else this.#coming.add(index)
         continue
       }
+      const reason = typeof answer === 'string' ? RejectReason.busy : answer
       const same = rejected.get(reason)
       if (same === undefined) rejected.set(reason, [index])
       else same.push(index)
     }
     for (const [reason, refused] of rejected) this.reject(reason, { indexes: refused })
+  }
+
+  /** The block is held; true when it was asked for while it was coming, and can be served now. */
+  onHeld (block: number): boolean {
+    if (!this.#coming.delete(block)) return false
+    this.blocks.add(block)
+    return true
+  }
+
+  /** Rejects what was coming and is not any more: its sender left, or it was not what it should be. */
+  rejectLost (isComing: (block: number) => boolean): void {
+    if (this.#coming.size === 0) return
+    const lost = [...this.#coming].filter(block => !isComing(block))
+    for (const block of lost) this.#coming.delete(block)
+    if (lost.length > 0) this.reject(RejectReason.notHeld, { indexes: lost })
+  }
+
+  /** The block is not wanted any more; false when it was not waiting. */
+  forget (block: number): boolean {
+    return this.#coming.delete(block) || this.blocks.delete(block)
   }
 
   /** Queues tree nodes that were asked for; what is too many is rejected. */

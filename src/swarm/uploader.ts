@@ -15,6 +15,8 @@ export interface UploaderParts {
   sizeOf: (block: number) => number
   maxBlockBytes: number
   isHeld: (block: number) => boolean
+  /** It will be held soon. */
+  isComing: (block: number) => boolean
   /** A publisher's pool, and what it does after its pass; absent for others, who serve what is asked. */
   giver?: Giver
   open?: OpenPolicy
@@ -30,7 +32,8 @@ export interface UploaderParts {
 /**
  * Serves what the peers of one swarm ask, and for a publisher chooses what they get. Reads ahead within a budget, sends
  * only what was asked, and to the peer with the fewest blocks first (SWARM-POLICY.md section 2.6), ties to the one that
- * has waited longest. A peer whose socket is full costs nothing but what was read for it.
+ * has waited longest. A peer whose socket is full costs nothing but what was read for it. Queues, window and the
+ * publisher's choice have files of their own; what is here is the one loop, and the events that start it.
  */
 export class Uploader {
   readonly #parts: UploaderParts
@@ -97,11 +100,18 @@ export class Uploader {
   onRequest (session: Session, indexes: readonly number[], mode: Mode): void {
     const queue = this.#queues.get(session.peerId)
     if (queue === undefined) return
+    const { isHeld, isComing } = this.#parts
     queue.askBlocks(indexes, block => {
       if (mode === Mode.choosing || mode === Mode.closed) return RejectReason.choosing
-      return this.#parts.isHeld(block) ? undefined : RejectReason.notHeld
+      return isHeld(block) ? 'held' : isComing(block) ? 'coming' : RejectReason.notHeld
     })
     this.pump()
+  }
+
+  /** A block is held from now on: who asked for it while it was coming gets it. */
+  onHeld (block: number): void {
+    const waiting = [...this.#queues.values()].filter(queue => queue.onHeld(block))
+    if (waiting.length > 0) this.pump()
   }
 
   onNodeRequest (session: Session, cids: readonly Uint8Array[]): void {
@@ -114,7 +124,7 @@ export class Uploader {
   onCancel (session: Session, indexes: readonly number[]): void {
     const queue = this.#queues.get(session.peerId)
     for (const index of indexes) {
-      if (queue?.blocks.delete(index) === false) this.#window.cancelled(session.peerId, index)
+      if (queue?.forget(index) === false) this.#window.cancelled(session.peerId, index)
     }
   }
 
@@ -129,7 +139,10 @@ export class Uploader {
     this.#isPumping = true
     try {
       this.#window.expire(this.#parts.clock.now())
-      for (const queue of this.#queues.values()) this.#flush(queue)
+      for (const queue of this.#queues.values()) {
+        queue.rejectLost(this.#parts.isComing)
+        this.#flush(queue)
+      }
       for (let queue = this.#next(); queue !== undefined; queue = this.#next()) this.#serveOne(queue)
     } finally {
       this.#isPumping = false

@@ -35,7 +35,7 @@ export function decodeFrame (body: Uint8Array): Message | undefined {
 const L = WIRE_LIMITS
 const FRAME_LIMITS = {
   hello: { encodings: L.encodings, bases: L.encodings },
-  have: { indexes: L.indexes },
+  have: { indexes: L.indexes, coming: L.comingBlocks },
   request: { indexes: L.indexes, cids: L.cids, encodings: L.encodings, bases: L.encodings },
   reject: { indexes: L.indexes, cids: L.cids, spans: L.cids },
   cancel: { indexes: L.indexes },
@@ -47,7 +47,14 @@ function toFrame (message: Message): Frame {
     case 'hello': return { hello: { ...message, encodings: [...message.encodings], bases: [] } }
     case 'attach': return { attach: { token: message.token } }
     case 'holdings': return { holdings: message }
-    case 'have': return { have: { indexes: [...message.indexes], ...maybe('queuedMs', message.queuedMs) } }
+    case 'have':
+      return {
+        have: {
+          indexes: [...message.indexes],
+          coming: [...message.coming ?? []],
+          ...maybe('queuedMs', message.queuedMs)
+        }
+      }
     case 'want': return { want: { upTo: message.upTo, modes: message.modes } }
     case 'mode': return { mode: { mode: message.mode, given: message.given } }
     case 'request':
@@ -100,7 +107,10 @@ function fromFrame (frame: Frame): Message | undefined {
     const name = cid.byteLength === 0 ? undefined : checkCid(cid)
     return { type: 'block', index, cid: name, payloadBytes, encoding, sentMs }
   }
-  if (frame.have !== undefined) return { type: 'have', ...frame.have }
+  if (frame.have !== undefined) {
+    const { indexes, queuedMs, coming } = frame.have
+    return { type: 'have', indexes, queuedMs, ...(coming.length > 0 && { coming }) }
+  }
   if (frame.request !== undefined) {
     return { type: 'request', indexes: frame.request.indexes, cids: frame.request.cids.map(checkCid) }
   }

@@ -22,6 +22,8 @@ export const WIRE_LIMITS = {
   blocks: 16 * MIB,
   /** Indexes in one Have, Request, Cancel or Reject. */
   indexes: 64 * KIB,
+  /** Blocks that one peer says are coming to it, in one Have and at a time: of 64 KiB, more than any budget has. */
+  comingBlocks: KIB,
   /** Blocks announced by Have before Holdings, which comes first: what is kept of them. */
   earlyIndexes: 4 * KIB,
   /** CIDs in one Request or Reject. */

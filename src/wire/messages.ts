@@ -25,6 +25,8 @@ export interface HaveMessage {
   readonly indexes: readonly number[]
   /** How long blocks from the receiver of this message queued on their way lately, in ms. */
   readonly queuedMs?: number | undefined
+  /** Blocks that are coming in: they may be asked for, and are given once they are held. Absent for none. */
+  readonly coming?: readonly number[] | undefined
 }
 export interface WantMessage {
   readonly type: 'want'

@@ -26,6 +26,7 @@ describe('a node ends and remembers a peer that floods it with', () => {
     ['signs of life to answer', { type: 'alive', answer: false }, false],
     ['announcements of what it has announced', { type: 'have', indexes: [1] }, false],
     ['announcements as large as they may be', { type: 'have', indexes: someIndexes }, true],
+    ['announcements of what never comes', { type: 'have', indexes: [], coming: someIndexes.slice(0, WIRE_LIMITS.comingBlocks) }, false],
     ['announcements of nothing', { type: 'have', indexes: [] }, false],
     ['requests for what it lacks', { type: 'request', indexes: [4_000_000], cids: [] }, false],
     ['requests as large as they may be', { type: 'request', indexes: someIndexes.map(i => i + 1e6), cids: [] }, true],

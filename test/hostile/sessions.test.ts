@@ -44,6 +44,8 @@ describe('a session ends with Bye(protocolError), and its peer is remembered, fo
     ['such a bitfield of what is not wanted', holdings(blocks => ({ unwanted: new Uint8Array(bytes(blocks)).fill(255) }))],
     ['another number of blocks', holdings(blocks => ({ blocks: blocks + 1 }))],
     ['holdings twice', () => [...holdings(() => ({}))(), ...holdings(() => ({}))()]],
+    ['a block that is said to be coming, beyond the last', () =>
+      [...holdings(() => ({}))(), { type: 'have', indexes: [], coming: [victim().blocks] }]],
     ['a block announced beyond the last', () => [...holdings(() => ({}))(), { type: 'have', indexes: [victim().blocks] }]],
     ['an attach on the control stream', () => [{ type: 'attach', token: EMPTY }]],
     ['a second hello', () => [{

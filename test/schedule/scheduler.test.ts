@@ -7,6 +7,7 @@ import { Bitfield } from '../../src/model/bitfield.ts'
 import { BlockStates } from '../../src/schedule/block-states.ts'
 import { Scheduler } from '../../src/schedule/scheduler.ts'
 import { SourceMeter } from '../../src/schedule/source-meter.ts'
+import { WIRE_LIMITS } from '../../src/wire/limits.ts'
 import { Mode } from '../../src/wire/protocol.ts'
 import { seededRandom } from '../sim/virtual-clock.ts'
 import { RandomSwarm } from './random-swarm.ts'
@@ -135,6 +136,48 @@ describe('scheduler', () => {
     const asked = blocksOf(one.plan(0), 'request')
     expect(new Set(asked).size).toBe(asked.length)
     expect(asked).toHaveLength(Math.min(20, 4 * FIRST_BLOCKS))
+  })
+
+  it('asks for what is coming to a source, counts it once, and forgets it with the source', () => {
+    const one = scheduler(4)
+    one.addSource('a', some(4, [0]), Mode.open)
+    one.addSource('b', some(4, [0]), Mode.open)
+    expect(blocksOf(one.plan(0), 'request')).toEqual([0])
+    one.onComing('a', 1)
+    one.onComing('a', 1)
+    one.onComing('a', 0)
+    expect([0, 1].map(block => one.availability.of(block))).toEqual([2, 1])
+    expect(blocksOf(one.plan(1), 'request', 'a')).toEqual([1])
+    one.onHave('a', 1)
+    expect(one.availability.of(1)).toBe(1)
+    one.onComing('b', 2)
+    one.onNotHeld('b', 2)
+    expect([one.availability.of(2), one.sources.get('b')?.coming.size]).toEqual([0, 0])
+    one.onComing('b', 3)
+    one.removeSource('b')
+    expect([0, 1, 2, 3].map(block => one.availability.of(block))).toEqual([1, 1, 0, 0])
+  })
+
+  it('says that a block is coming from its header until it is stored or given up', () => {
+    const one = scheduler(2)
+    one.addSource('a', all(2), Mode.open)
+    one.plan(0)
+    expect(one.isComing(0)).toBe(false)
+    one.onArriving('a', 0, 1)
+    expect([0, 1].map(block => one.isComing(block))).toEqual([true, false])
+    one.onReceived('a', 0)
+    one.onArriving('a', 1, 2)
+    expect([0, 1].map(block => one.isComing(block))).toEqual([true, true])
+    one.onStored('a', 0)
+    one.removeSource('a')
+    expect([0, 1].map(block => one.isComing(block))).toEqual([false, false])
+  })
+
+  it('believes of one source only so much of what is coming to it', () => {
+    const one = scheduler(2 * WIRE_LIMITS.comingBlocks)
+    one.addSource('liar', new Bitfield(2 * WIRE_LIMITS.comingBlocks), Mode.open)
+    for (let block = 0; block < 2 * WIRE_LIMITS.comingBlocks; block++) one.onComing('liar', block)
+    expect(one.sources.get('liar')?.coming.size).toBe(WIRE_LIMITS.comingBlocks)
   })
 
   it('never asks for more than its budget', () => {

@@ -110,7 +110,8 @@ export class SimChannel implements Channel {
 
 function contentBytes (message: Message): number {
   switch (message.type) {
-    case 'have': case 'cancel': return message.indexes.length * 2
+    case 'have': return (message.indexes.length + (message.coming?.length ?? 0)) * 2
+    case 'cancel': return message.indexes.length * 2
     case 'request': case 'reject': return message.indexes.length * 2 + message.cids.length * 38
     case 'holdings': return message.bits.byteLength + message.unwanted.byteLength
     case 'peers': return message.records.reduce((sum, record) => sum + record.byteLength, 0)

@@ -89,6 +89,14 @@ export class Puppet {
     this.data.send({ type: 'block', index, cid: undefined, payloadBytes: payload.byteLength, encoding }, payload)
   }
 
+  /** Sends the header of a block; the function that comes back sends its payload, its own or another. */
+  begin (index: number): (payload?: Uint8Array) => void {
+    const { manifest, store } = this.node.model
+    const own = store.bytes(manifest.cid(index))
+    this.data.send({ type: 'block', index, cid: undefined, payloadBytes: own.byteLength, encoding: 0 })
+    return (payload = own) => { this.data.sendBytes(payload.slice()) }
+  }
+
   /** Answers requests for tree nodes like a peer that has the tree; other requests are left to the test. */
   async giveTree (): Promise<void> {
     for (let answered = 0; answered < this.of('request').length;) {

@@ -6,6 +6,7 @@ import { VirtualClock } from '../sim/virtual-clock.ts'
 import { dial, fullMesh, memoryModel, MemoryNode, pass, until } from './memory-node.ts'
 import { learnNames, Puppet } from './puppet.ts'
 import type { Dialled, MemoryModel, PullRun } from './memory-node.ts'
+import type { Message } from '../../src/wire/messages.ts'
 
 vi.mock('../../src/swarm/proof.ts', async () => await import('./instant-proof.ts'))
 
@@ -307,5 +308,122 @@ describe('a swarm', () => {
     await puppet.wait(50)
     expect([...run.held.keys()].sort()).toEqual([...asked].sort())
     expect(witness.of('have').map(message => [...message.indexes].sort())).toEqual([[...asked].sort()])
+  })
+})
+
+describe('a block that is coming', () => {
+  const comingTo = (puppet: Puppet): number[] => puppet.of('have').flatMap(({ coming = [] }) => [...coming])
+  const ask = (block: number): Message => ({ type: 'request', indexes: [block], cids: [] })
+  const refusedTo = (puppet: Puppet): Array<[readonly number[], number]> =>
+    puppet.of('reject').map(({ indexes, reason }) => [indexes, reason])
+
+  /** A node to which the header of a block has come from `puppet`, and another peer, which has nothing. */
+  async function receiving (): Promise<{
+    puppet: Puppet, other: Puppet, run: PullRun, block: number, finish: (payload?: Uint8Array) => void
+  }> {
+    const { puppet, run, node } = await pulling()
+    const other = await Puppet.meet(node, { id: 'other' })
+    other.hold([])
+    puppet.hold('all')
+    await puppet.wait(50)
+    const [block = -1] = requested(puppet)
+    const finish = puppet.begin(block)
+    await puppet.wait(100)
+    return { puppet, other, run, block, finish }
+  }
+
+  it('is told of to all but who sends it, and given to who asks as soon as it is held', async () => {
+    const { puppet, other, run, block, finish } = await receiving()
+    expect(comingTo(other)).toEqual([block])
+    expect(comingTo(puppet)).toEqual([])
+    expect(other.of('have').flatMap(({ indexes }) => [...indexes])).toEqual([])
+    other.say(ask(block))
+    await other.wait(50)
+    expect([other.blocks.size, refusedTo(other)]).toEqual([0, []])
+    finish()
+    await other.wait(20)
+    expect(other.blocks.get(block)).toEqual(run.held.get(block))
+    expect(run.held.has(block)).toBe(true)
+    await other.wait(100)
+    expect(other.of('have').flatMap(({ indexes }) => [...indexes])).toEqual([block])
+  })
+
+  it('is not told of when it is here before anything is told, nor to who holds it', async () => {
+    const { puppet, run, node } = await pulling()
+    const [holder, witness] = [await Puppet.meet(node, { id: 'holder' }), await Puppet.meet(node, { id: 'witness' })]
+    witness.hold([])
+    puppet.hold('all')
+    await puppet.wait(50)
+    const [first = -1, second = -1] = requested(puppet)
+    holder.hold([second])
+    puppet.give(first)
+    puppet.begin(second)
+    await puppet.wait(100)
+    expect(run.held.has(first)).toBe(true)
+    expect(comingTo(witness)).toEqual([second])
+    expect(comingTo(holder)).toEqual([])
+  })
+
+  it('is rejected as not held when its source leaves', async () => {
+    const { puppet, other, block } = await receiving()
+    other.say(ask(block))
+    await other.wait(50)
+    puppet.control.abort(new Error('gone'))
+    await other.wait(50)
+    // whatever is said next: the node looks at its queues with every event
+    other.say({ type: 'have', indexes: [] })
+    await other.wait(50)
+    expect(refusedTo(other)).toEqual([[[block], RejectReason.notHeld]])
+    expect(other.blocks.size).toBe(0)
+  })
+
+  it('is not sent to who cancels meanwhile', async () => {
+    const { other, run, block, finish } = await receiving()
+    other.say(ask(block))
+    other.say({ type: 'cancel', indexes: [block] })
+    await other.wait(50)
+    finish()
+    await other.wait(200)
+    expect(run.held.has(block)).toBe(true)
+    expect([other.blocks.size, refusedTo(other)]).toEqual([0, []])
+  })
+
+  it('is rejected when its bytes are wrong, and nobody is given them', async () => {
+    const { puppet, other, run, block, finish } = await receiving()
+    other.say(ask(block))
+    await other.wait(50)
+    finish(new Uint8Array(64 * 1024))
+    await other.wait(200)
+    expect(puppet.isOver).toBe(true)
+    expect(run.held.has(block)).toBe(false)
+    expect(refusedTo(other)).toEqual([[[block], RejectReason.notHeld]])
+    expect(other.blocks.size).toBe(0)
+  })
+
+  it('is rejected at once when it is only asked for, and not coming yet', async () => {
+    const { puppet, node } = await pulling()
+    const other = await Puppet.meet(node, { id: 'other' })
+    other.hold([])
+    puppet.hold('all')
+    await puppet.wait(50)
+    const [block = -1] = requested(puppet)
+    other.say(ask(block))
+    await other.wait(50)
+    expect(refusedTo(other)).toEqual([[[block], RejectReason.notHeld]])
+  })
+
+  it('is asked for at who says so, counts as held by nobody, and is not asked again before it is held', async () => {
+    const { puppet, node } = await pulling()
+    puppet.hold([])
+    puppet.say({ type: 'have', indexes: [], coming: [3] })
+    await puppet.wait(50)
+    expect(requested(puppet)).toEqual([3])
+    expect(node.swarm.sessions.get(puppet.id)?.their.holdings?.count).toBe(0)
+    puppet.say({ type: 'reject', indexes: [3], cids: [], reason: RejectReason.notHeld, retryAfterMs: 100 })
+    await puppet.wait(2000)
+    expect(requested(puppet)).toEqual([3])
+    puppet.say({ type: 'have', indexes: [3] })
+    await puppet.wait(50)
+    expect(requested(puppet)).toEqual([3, 3])
   })
 })

@@ -94,6 +94,7 @@ describe('codec', () => {
   const L = WIRE_LIMITS
   const overLimits: Array<[string, (more: number) => Message]> = [
     ['indexes of a have', more => ({ type: 'have', indexes: many(L.indexes + more) })],
+    ['coming blocks of a have', more => ({ type: 'have', indexes: [], coming: many(L.comingBlocks + more) })],
     ['indexes of a request', more => ({ type: 'request', indexes: many(L.indexes + more), cids: [] })],
     ['indexes of a cancel', more => ({ type: 'cancel', indexes: many(L.indexes + more) })],
     ['indexes of a reject', more =>

@@ -29,6 +29,7 @@ export const CASES: Record<string, Message> = {
   'have of one': { type: 'have', indexes: [0] },
   'have with a queueing time': { type: 'have', indexes: [7], queuedMs: 250 },
   'have of several': { type: 'have', indexes: [1, 127, 128, 16383, 16384, WIRE_LIMITS.blocks - 1] },
+  'have of what is coming': { type: 'have', indexes: [7], queuedMs: 250, coming: [8, 300] },
   'want of nothing': { type: 'want', upTo: 0, modes: 0 },
   'want of 512 KiB': { type: 'want', upTo: 512 * 1024, modes: 0 },
   'want of the most': { type: 'want', upTo: Number.MAX_SAFE_INTEGER, modes: 0 },
@@ -88,6 +89,12 @@ export const anyMessage: fc.Arbitrary<Message> = fc.oneof(
     unwanted: fc.uint8Array({ maxLength: Math.ceil(blocks / 8) })
   })),
   fc.record({ type: fc.constant('have' as const), indexes }),
+  fc.record({
+    type: fc.constant('have' as const),
+    indexes,
+    queuedMs: u32,
+    coming: fc.array(u32, { minLength: 1, maxLength: 200 })
+  }),
   fc.record({ type: fc.constant('want' as const), upTo: u53, modes: u32 }),
   fc.record({ type: fc.constant('mode' as const), mode: u32, given: u53 }),
   fc.record({ type: fc.constant('request' as const), indexes, cids }),

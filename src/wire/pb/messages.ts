@@ -376,6 +376,12 @@ export namespace Frame {
     value: number
   }
 
+  export interface FrameHaveComingFieldEvent {
+    field: '$.have.coming[]'
+    index: number
+    value: number
+  }
+
   export interface FrameWantUpToFieldEvent {
     field: '$.want.upTo'
     value: number
@@ -520,7 +526,7 @@ export namespace Frame {
     return decodeMessage(buf, Frame.codec(), opts)
   }
 
-  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Frame>): Generator<FrameHelloProofFieldEvent | FrameHelloFeaturesFieldEvent | FrameHelloEncodingsFieldEvent | FrameHelloModeFieldEvent | FrameHelloTreeFieldEvent | FrameHelloTokenFieldEvent | FrameHelloBasesFieldEvent | FrameAttachTokenFieldEvent | FrameHoldingsBlocksFieldEvent | FrameHoldingsAllFieldEvent | FrameHoldingsBitsFieldEvent | FrameHoldingsUnwantedFieldEvent | FrameHaveIndexesFieldEvent | FrameHaveQueuedMsFieldEvent | FrameWantUpToFieldEvent | FrameWantModesFieldEvent | FrameModeModeFieldEvent | FrameModeGivenFieldEvent | FrameRequestIndexesFieldEvent | FrameRequestCidsFieldEvent | FrameRequestEncodingsFieldEvent | FrameRequestBasesFieldEvent | FrameBlockIndexFieldEvent | FrameBlockCidFieldEvent | FrameBlockPayloadBytesFieldEvent | FrameBlockSentMsFieldEvent | FrameBlockEncodingFieldEvent | FrameBlockBaseFieldEvent | FrameRejectIndexesFieldEvent | FrameRejectCidsFieldEvent | FrameRejectReasonFieldEvent | FrameRejectRetryAfterMsFieldEvent | FrameRejectSpansOriginFieldEvent | FrameRejectSpansOffsetFieldEvent | FrameRejectSpansBytesFieldEvent | FrameCancelIndexesFieldEvent | FramePeersRecordsFieldEvent | FrameAliveAnswerFieldEvent | FrameByeReasonFieldEvent> {
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Frame>): Generator<FrameHelloProofFieldEvent | FrameHelloFeaturesFieldEvent | FrameHelloEncodingsFieldEvent | FrameHelloModeFieldEvent | FrameHelloTreeFieldEvent | FrameHelloTokenFieldEvent | FrameHelloBasesFieldEvent | FrameAttachTokenFieldEvent | FrameHoldingsBlocksFieldEvent | FrameHoldingsAllFieldEvent | FrameHoldingsBitsFieldEvent | FrameHoldingsUnwantedFieldEvent | FrameHaveIndexesFieldEvent | FrameHaveQueuedMsFieldEvent | FrameHaveComingFieldEvent | FrameWantUpToFieldEvent | FrameWantModesFieldEvent | FrameModeModeFieldEvent | FrameModeGivenFieldEvent | FrameRequestIndexesFieldEvent | FrameRequestCidsFieldEvent | FrameRequestEncodingsFieldEvent | FrameRequestBasesFieldEvent | FrameBlockIndexFieldEvent | FrameBlockCidFieldEvent | FrameBlockPayloadBytesFieldEvent | FrameBlockSentMsFieldEvent | FrameBlockEncodingFieldEvent | FrameBlockBaseFieldEvent | FrameRejectIndexesFieldEvent | FrameRejectCidsFieldEvent | FrameRejectReasonFieldEvent | FrameRejectRetryAfterMsFieldEvent | FrameRejectSpansOriginFieldEvent | FrameRejectSpansOffsetFieldEvent | FrameRejectSpansBytesFieldEvent | FrameCancelIndexesFieldEvent | FramePeersRecordsFieldEvent | FrameAliveAnswerFieldEvent | FrameByeReasonFieldEvent> {
     return streamMessage(buf, Frame.codec(), opts)
   }
 }
@@ -1037,6 +1043,7 @@ export namespace Holdings {
 export interface Have {
   indexes: number[]
   queuedMs?: number
+  coming: number[]
 }
 
 export namespace Have {
@@ -1061,12 +1068,20 @@ export namespace Have {
           w.uint32(obj.queuedMs)
         }
 
+        if (obj.coming != null && obj.coming.length > 0) {
+          for (const value of obj.coming) {
+            w.uint32(24)
+            w.uint32(value)
+          }
+        }
+
         if (opts.lengthDelimited !== false) {
           w.ldelim()
         }
       }, (reader, length, opts = {}) => {
         const obj: any = {
-          indexes: []
+          indexes: [],
+          coming: []
         }
 
         const end = length == null ? reader.len : reader.pos + length
@@ -1087,6 +1102,14 @@ export namespace Have {
               obj.queuedMs = reader.uint32()
               break
             }
+            case 3: {
+              if (opts.limits?.coming != null && obj.coming.length === opts.limits.coming) {
+                throw new MaxLengthError('Decode error - repeated field "coming" had too many elements')
+              }
+
+              obj.coming.push(reader.uint32())
+              break
+            }
             default: {
               reader.skipType(tag & 7)
               break
@@ -1097,7 +1120,8 @@ export namespace Have {
         return obj
       }, function * (reader, length, prefix, opts = {}) {
         const obj = {
-          indexes: 0
+          indexes: 0,
+          coming: 0
         }
 
         const end = length == null ? reader.len : reader.pos + length
@@ -1128,6 +1152,21 @@ export namespace Have {
               }
               break
             }
+            case 3: {
+              if (opts.limits?.coming != null && obj.coming === opts.limits.coming) {
+                throw new MaxLengthError('Streaming decode error - repeated field "coming" had too many elements')
+              }
+
+              yield {
+                field: `${prefix}.coming[]`,
+                index: obj.coming,
+                value: reader.uint32()
+              }
+
+              obj.coming++
+
+              break
+            }
             default: {
               reader.skipType(tag & 7)
               break
@@ -1151,6 +1190,12 @@ export namespace Have {
     value: number
   }
 
+  export interface HaveComingFieldEvent {
+    field: '$.coming[]'
+    index: number
+    value: number
+  }
+
   export function encode (obj: Partial<Have>): Uint8Array {
     return encodeMessage(obj, Have.codec())
   }
@@ -1159,7 +1204,7 @@ export namespace Have {
     return decodeMessage(buf, Have.codec(), opts)
   }
 
-  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Have>): Generator<HaveIndexesFieldEvent | HaveQueuedMsFieldEvent> {
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Have>): Generator<HaveIndexesFieldEvent | HaveQueuedMsFieldEvent | HaveComingFieldEvent> {
     return streamMessage(buf, Have.codec(), opts)
   }
 }
