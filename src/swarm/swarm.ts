@@ -18,8 +18,8 @@ import type { CID } from 'multiformats/cid'
 
 /**
  * The peers that exchange one root: its sessions, what it serves them (Content), what a pull asks of them (Downloader).
- * Decides nothing: these three hear of each other here, a method for each word of the protocol, which is what makes this
- * file long. Knows no libp2p, time, disk: ports.
+ * Decides nothing: these three hear of each other here, a method for each word of the protocol, which makes this file
+ * long. Knows no libp2p, time, disk: ports.
  */
 export class Swarm implements SessionHost {
   readonly root: CID

@@ -39,12 +39,11 @@ export const SCENARIOS: readonly Scenario[] = [
   { name: 'st50', ...STUDY, peers: 50, rates: same(40, 80), arrivalMs: spread(14_000) },
   { name: 'n200', ...STUDY, peers: 200, rates: same(40, 80) },
   { name: 'x1000', ...STUDY, peers: 1000, fileBytes: 16 * MIB, rates: same(40, 80), latencyMs: 25 },
-  { name: 'n1000', isLong: true, ...STUDY, peers: 1000, rates: same(40, 80), latencyMs: 25, degree: 8 },
+  { name: 'n1000', isLong: true, ...STUDY, peers: 1000, rates: same(40, 80), latencyMs: 25 },
   {
     name: 'n10000',
     isLong: true,
     ...STUDY,
-    blockBytes: 256 * KIB,
     peers: 10_000,
     rates: same(40, 80),
     latencyMs: 25,
