@@ -109,7 +109,7 @@ function anyMessage (random: Random): Message {
     }
     case 1: return { type: 'attach', token: random.bytes(random.pick([0, 16, 64])) }
     case 2: return anyHoldings(random, random.below(300))
-    case 3: return { type: 'have', indexes: indexes() }
+    case 3: return { type: 'have', indexes: indexes(), ...(random.chance(0.3) && { coming: indexes() }) }
     case 4: return { type: 'want', upTo: u53(), modes: 0 }
     case 5: return { type: 'mode', mode: u32(), given: u53() }
     case 6: return { type: 'request', indexes: indexes(), cids: cids() }

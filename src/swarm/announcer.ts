@@ -31,8 +31,11 @@ export class Announcer {
 
   /** A block begins to come; told of only when it is not here before others are told of anything. */
   addComing (block: number, from: Session): void {
-    this.#coming.set(block, from)
-    this.#soon()
+    for (const session of this.#sessions()) {
+      if (!isNews(session, block, from)) continue
+      this.#coming.set(block, from)
+      return this.#soon()
+    }
   }
 
   stop (): void {
@@ -55,10 +58,15 @@ export class Announcer {
       const coming = [...this.#coming].slice(0, WIRE_LIMITS.comingBlocks)
       this.#coming.clear()
       for (const session of this.#sessions()) {
-        const news = coming.filter(([block, from]) => from !== session && session.their.holdings?.has(block) !== true)
-        if (indexes.length + news.length > 0) session.announce(indexes, news.map(([block]) => block))
+        const news = coming.filter(([block, from]) => isNews(session, block, from)).map(([block]) => block)
+        if (indexes.length + news.length > 0) session.announce(indexes, news)
       }
       if (this.#blocks.length > 0) this.#soon(true)
     })
   }
+}
+
+/** Who sends a block, or holds it, need not hear that it is coming. */
+function isNews ({ peerId, their }: Session, block: number, from: Session): boolean {
+  return peerId !== from.peerId && their.holdings?.has(block) !== true
 }
