@@ -1,4 +1,6 @@
-import { HAVE_BATCH_FIRST_MS, HAVE_BATCH_LEAST_MS, HAVE_BATCH_MOST_MS, HAVE_BATCH_MS_PER_PEER, HAVE_BLOCKS } from '../defaults.ts'
+import {
+  COMING_PEERS, HAVE_BATCH_FIRST_MS, HAVE_BATCH_LEAST_MS, HAVE_BATCH_MOST_MS, HAVE_BATCH_MS_PER_PEER, HAVE_BLOCKS
+} from '../defaults.ts'
 import { WIRE_LIMITS } from '../wire/limits.ts'
 import type { Clock } from './ports.ts'
 import type { Session } from './session.ts'
@@ -31,11 +33,11 @@ export class Announcer {
 
   /** A block begins to come; told of only when it is not here before others are told of anything. */
   addComing (block: number, from: Session): void {
-    for (const session of this.#sessions()) {
-      if (!isNews(session, block, from)) continue
-      this.#coming.set(block, from)
-      return this.#soon()
-    }
+    let lacking = 0
+    for (const session of this.#sessions()) if (isNews(session, block, from)) lacking++
+    if (lacking < COMING_PEERS) return
+    this.#coming.set(block, from)
+    this.#soon()
   }
 
   stop (): void {

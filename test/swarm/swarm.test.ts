@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest'
 import { isModelswarmError, ModelswarmError } from '../../src/errors.ts'
-import { SILENT_SOURCE_MS } from '../../src/defaults.ts'
+import { COMING_PEERS, SILENT_SOURCE_MS } from '../../src/defaults.ts'
 import { ByeReason, Mode, RejectReason } from '../../src/wire/protocol.ts'
 import { VirtualClock } from '../sim/virtual-clock.ts'
 import { dial, fullMesh, memoryModel, MemoryNode, pass, until } from './memory-node.ts'
@@ -317,13 +317,22 @@ describe('a block that is coming', () => {
   const refusedTo = (puppet: Puppet): Array<[readonly number[], number]> =>
     puppet.of('reject').map(({ indexes, reason }) => [indexes, reason])
 
-  /** A node to which the header of a block has come from `puppet`, and another peer, which has nothing. */
+  /** So many peers that have nothing. */
+  async function lacking (node: MemoryNode, count: number): Promise<Puppet[]> {
+    const peers = await Promise.all(Array.from({ length: count }, async (_, i) => {
+      return await Puppet.meet(node, { id: `lacking ${i}` })
+    }))
+    for (const peer of peers) peer.hold([])
+    return peers
+  }
+
+  /** A node to which the header of a block has come from `puppet`, and one of the peers that have nothing. */
   async function receiving (): Promise<{
     puppet: Puppet, other: Puppet, run: PullRun, block: number, finish: (payload?: Uint8Array) => void
   }> {
     const { puppet, run, node } = await pulling()
-    const other = await Puppet.meet(node, { id: 'other' })
-    other.hold([])
+    const [other] = await lacking(node, COMING_PEERS)
+    if (other === undefined) throw new Error('Nobody came')
     puppet.hold('all')
     await puppet.wait(50)
     const [block = -1] = requested(puppet)
@@ -350,8 +359,8 @@ describe('a block that is coming', () => {
 
   it('is not told of when it is here before anything is told, nor to who holds it', async () => {
     const { puppet, run, node } = await pulling()
-    const [holder, witness] = [await Puppet.meet(node, { id: 'holder' }), await Puppet.meet(node, { id: 'witness' })]
-    witness.hold([])
+    const holder = await Puppet.meet(node, { id: 'holder' })
+    const [witness] = await lacking(node, COMING_PEERS)
     puppet.hold('all')
     await puppet.wait(50)
     const [first = -1, second = -1] = requested(puppet)
@@ -360,8 +369,18 @@ describe('a block that is coming', () => {
     puppet.begin(second)
     await puppet.wait(100)
     expect(run.held.has(first)).toBe(true)
-    expect(comingTo(witness)).toEqual([second])
+    expect(witness === undefined ? [] : comingTo(witness)).toEqual([second])
     expect(comingTo(holder)).toEqual([])
+  })
+
+  it('is not told of where few lack it', async () => {
+    const { puppet, node } = await pulling()
+    const [witness] = await lacking(node, COMING_PEERS - 1)
+    puppet.hold('all')
+    await puppet.wait(50)
+    puppet.begin(requested(puppet)[0] ?? -1)
+    await puppet.wait(100)
+    expect(witness === undefined ? [-1] : comingTo(witness)).toEqual([])
   })
 
   it('is rejected as not held when its source leaves', async () => {
