@@ -231,7 +231,7 @@ describe('a part file', () => {
 
 /** The line of a pull that has nobody else to ask. */
 async function onlyFrom ({ node, root }: Sharing): Promise<string> {
-  const pull = (await startNode()).pull(root, await target(), { peers: [addrOf(node)], giveUpSeconds: 1 })
+  const pull = (await startNode()).pull(root, await target(), { peers: [addrOf(node)], giveUpSeconds: 3 })
   return await pull.then(() => 'It was completed', (err: unknown) => err instanceof Error ? err.message : 'failed')
 }
 
