@@ -148,6 +148,9 @@ export const HAVE_BATCH_FIRST_MS = 1
  * most, and the messages cost more than they save (lab A, where the processor is full, ended 1.05 times later).
  */
 export const COMING_PEERS = 8
+/** Who asked for a block that is coming waits so long for it, less than takes us for silent; it is looked so often. */
+export const COMING_WAIT_MS = 2000
+export const COMING_LOOK_MS = 500
 /** Blocks in one Have: a model of a million that is found again is announced in 15 s, within what peers may send. */
 export const HAVE_BLOCKS = 4096
 /** Full mesh up to so many peers. */

@@ -67,7 +67,7 @@ export class Content {
       sizeOf: block => manifest.sizeBytes(block),
       maxBlockBytes: manifest.maxBlockBytes,
       isHeld: block => block < held.length && held.has(block),
-      isComing: parts.isComing,
+      isComing: block => this.#isKept && parts.isComing(block),
       ...(this.#giver !== undefined && open !== undefined && { giver: this.#giver, open }),
       onGrantVoid: session => { this.#sendMode(session, this.#toldMode.get(session) ?? this.helloMode) },
       onNothingToGive: session => { this.#tellMode(session) },
@@ -99,6 +99,11 @@ export class Content {
     return this.#giver === undefined ? Mode.open : Mode.choosing
   }
 
+  /** Who wants nothing only looks at what it asks for, and has it for nobody. */
+  get #isKept (): boolean {
+    return this.#parts.unwanted?.isFull !== true
+  }
+
   /** The same blocks are read from elsewhere from now on. */
   serveFrom (access: BlockAccess): void {
     this.#access = access
@@ -114,7 +119,7 @@ export class Content {
 
   /** A block begins to come from this peer: others may ask for it already, and get it as soon as it is held. */
   onComing (session: Session, block: number): void {
-    this.#announcer.addComing(block, session)
+    if (this.#isKept) this.#announcer.addComing(block, session)
   }
 
   /** What is held turned out to be this: what is new is announced, what is gone is not offered any more. */

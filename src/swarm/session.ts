@@ -185,9 +185,10 @@ export class Session {
     this.#control.send(message)
   }
 
-  /** Announces blocks, held and coming; with it goes how long what they sent us lately has queued on its way. */
+  /** Announces blocks, held and coming; with those held goes how long what they sent us lately has queued. */
   announce (indexes: readonly number[], coming: readonly number[] = []): void {
-    this.send({ type: 'have', indexes, queuedMs: this.#pathDelay.take(), ...(coming.length > 0 && { coming }) })
+    const queuedMs = indexes.length > 0 ? this.#pathDelay.take() : undefined
+    this.send({ type: 'have', indexes, queuedMs, ...(coming.length > 0 && { coming }) })
   }
 
   /** A pull begins: what it grants comes on top of what earlier pulls of this session did. */

@@ -191,6 +191,7 @@ export class Swarm implements SessionHost {
     if (reject.reason === RejectReason.unreadable) this.unreadableAt.add(session.peerId)
     this.treeFetch.onReject(session, reject.cids, reject.retryAfterMs)
     this.#downloader?.onReject(session, reject)
+    this.#content?.uploader.pump()
   }
 
   onBlockStart (session: Session, block: BlockMessage): Arrival {
@@ -232,8 +233,9 @@ export class Swarm implements SessionHost {
   onEnd (session: Session, err: Error | undefined): void {
     if (this.sessions.get(session.peerId) === session) this.sessions.delete(session.peerId)
     this.unreadableAt.delete(session.peerId)
-    this.#content?.leave(session)
+    // In this order: what was coming from it is not any more when the others are looked at.
     this.#downloader?.leave(session)
+    this.#content?.leave(session)
     this.treeFetch.onLeave(session)
     this.events.onSessionEnd?.(session, err)
   }

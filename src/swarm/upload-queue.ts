@@ -1,4 +1,4 @@
-import { RETRY_AFTER_MS } from '../defaults.ts'
+import { COMING_WAIT_MS, RETRY_AFTER_MS } from '../defaults.ts'
 import { WIRE_LIMITS } from '../wire/limits.ts'
 import { RejectReason } from '../wire/protocol.ts'
 import type { Giver } from './giver.ts'
@@ -8,8 +8,8 @@ import type { Session } from './session.ts'
 export class UploadQueue {
   readonly session: Session
   readonly blocks = new Set<number>()
-  /** Asked for while they are coming to us: they are given once they are held. */
-  readonly #coming = new Set<number>()
+  /** Asked for while they are coming to us, and when, on the clock: they are given once they are held. */
+  readonly #coming = new Map<number, number>()
   readonly nodes: Uint8Array[] = []
   /** A publisher's peer: bytes it granted us to choose, from the start, and those used. */
   wantUpTo = 0
@@ -40,14 +40,16 @@ export class UploadQueue {
    * Queues blocks that were asked for: those held to be served now, those that are coming to be served once they are
    * held. All others, and what is too many, are rejected.
    */
-  askBlocks (indexes: readonly number[], answerOf: (block: number) => 'held' | 'coming' | RejectReason): void {
+  askBlocks (
+    indexes: readonly number[], now: number, answerOf: (block: number) => 'held' | 'coming' | RejectReason
+  ): void {
     const rejected = new Map<RejectReason, number[]>()
     for (const index of indexes) {
       const answer = answerOf(index)
       const isFull = this.blocks.size + this.#coming.size >= WIRE_LIMITS.requestsQueued
       if (typeof answer === 'string' && !isFull) {
         if (answer === 'held') this.blocks.add(index)
-        else this.#coming.add(index)
+        else this.#coming.set(index, now)
         continue
       }
       const reason = typeof answer === 'string' ? RejectReason.busy : answer
@@ -65,10 +67,20 @@ export class UploadQueue {
     return true
   }
 
-  /** Rejects what was coming and is not any more: its sender left, or it was not what it should be. */
-  rejectLost (isComing: (block: number) => boolean): void {
-    if (this.#coming.size === 0) return
-    const lost = [...this.#coming].filter(block => !isComing(block))
+  /** Something is asked for that is not held yet. */
+  get isWaiting (): boolean {
+    return this.#coming.size > 0
+  }
+
+  /**
+   * Rejects what was coming and is not any more, as its sender left or it was not what it should be; and what takes so
+   * long that who asked would take us for silent.
+   */
+  rejectLost (isComing: (block: number) => boolean, now: number): void {
+    if (!this.isWaiting) return
+    const lost = [...this.#coming]
+      .filter(([block, since]) => since + COMING_WAIT_MS <= now || !isComing(block))
+      .map(([block]) => block)
     for (const block of lost) this.#coming.delete(block)
     if (lost.length > 0) this.reject(RejectReason.notHeld, { indexes: lost })
   }

@@ -1,4 +1,6 @@
-import { PUBLISHER_RECEIPT_LATE_MS, RECEIPT_LATE_MS, SEND_AHEAD_BYTES, SEND_BUDGET_BYTES } from '../defaults.ts'
+import {
+  COMING_LOOK_MS, PUBLISHER_RECEIPT_LATE_MS, RECEIPT_LATE_MS, SEND_AHEAD_BYTES, SEND_BUDGET_BYTES
+} from '../defaults.ts'
 import { isModelswarmError } from '../errors.ts'
 import { Mode, RejectReason } from '../wire/protocol.ts'
 import { receiverOf } from './giver.ts'
@@ -44,6 +46,8 @@ export class Uploader {
   #isStopped = false
   #isWatching = false
   #cancelWatch: () => void = () => {}
+  #isWatchingComing = false
+  #cancelComingWatch: () => void = () => {}
 
   constructor (parts: UploaderParts) {
     this.#parts = parts
@@ -69,6 +73,7 @@ export class Uploader {
   stop (): void {
     this.#isStopped = true
     this.#cancelWatch()
+    this.#cancelComingWatch()
     this.#queues.clear()
   }
 
@@ -101,7 +106,7 @@ export class Uploader {
     const queue = this.#queues.get(session.peerId)
     if (queue === undefined) return
     const { isHeld, isComing } = this.#parts
-    queue.askBlocks(indexes, block => {
+    queue.askBlocks(indexes, this.#parts.clock.now(), block => {
       if (mode === Mode.choosing || mode === Mode.closed) return RejectReason.choosing
       return isHeld(block) ? 'held' : isComing(block) ? 'coming' : RejectReason.notHeld
     })
@@ -139,8 +144,10 @@ export class Uploader {
     this.#isPumping = true
     try {
       this.#window.expire(this.#parts.clock.now())
+      const now = this.#parts.clock.now()
       for (const queue of this.#queues.values()) {
-        queue.rejectLost(this.#parts.isComing)
+        queue.rejectLost(this.#parts.isComing, now)
+        if (queue.isWaiting) this.#watchComing()
         this.#flush(queue)
       }
       for (let queue = this.#next(); queue !== undefined; queue = this.#next()) this.#serveOne(queue)
@@ -148,6 +155,16 @@ export class Uploader {
       this.#isPumping = false
     }
     this.#watchReceipts()
+  }
+
+  /** While somebody waits for what is coming to us it is looked whether it still does. */
+  #watchComing (): void {
+    if (this.#isWatchingComing) return
+    this.#isWatchingComing = true
+    this.#cancelComingWatch = this.#parts.clock.setTimer(COMING_LOOK_MS, () => {
+      this.#isWatchingComing = false
+      this.pump()
+    })
   }
 
   /** Receipts that do not come hold nobody up: one timer looks, while blocks are on their way. */

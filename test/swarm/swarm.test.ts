@@ -1,6 +1,10 @@
 import { describe, expect, it, vi } from 'vitest'
 import { isModelswarmError, ModelswarmError } from '../../src/errors.ts'
-import { COMING_PEERS, SILENT_SOURCE_MS } from '../../src/defaults.ts'
+import { COMING_LOOK_MS, COMING_PEERS, COMING_WAIT_MS, SILENT_SOURCE_MS } from '../../src/defaults.ts'
+import { Bitfield } from '../../src/model/bitfield.ts'
+import { BlockStates } from '../../src/schedule/block-states.ts'
+import { Scheduler } from '../../src/schedule/scheduler.ts'
+import { Downloader } from '../../src/swarm/downloader.ts'
 import { ByeReason, Mode, RejectReason } from '../../src/wire/protocol.ts'
 import { VirtualClock } from '../sim/virtual-clock.ts'
 import { dial, fullMesh, memoryModel, MemoryNode, pass, until } from './memory-node.ts'
@@ -389,11 +393,67 @@ describe('a block that is coming', () => {
     await other.wait(50)
     puppet.control.abort(new Error('gone'))
     await other.wait(50)
-    // whatever is said next: the node looks at its queues with every event
-    other.say({ type: 'have', indexes: [] })
-    await other.wait(50)
     expect(refusedTo(other)).toEqual([[[block], RejectReason.notHeld]])
     expect(other.blocks.size).toBe(0)
+  })
+
+  it('is rejected in time for its asker when it takes long, and told of when it is there', async () => {
+    const { other, run, block, finish } = await receiving()
+    other.say(ask(block))
+    await other.wait(COMING_WAIT_MS - 100)
+    expect(refusedTo(other)).toEqual([])
+    await other.wait(COMING_LOOK_MS + 200)
+    expect(refusedTo(other)).toEqual([[[block], RejectReason.notHeld]])
+    finish()
+    await other.wait(200)
+    expect([run.held.has(block), other.blocks.size]).toEqual([true, 0])
+    expect(other.of('have').flatMap(({ indexes }) => [...indexes])).toEqual([block])
+  })
+
+  it('leaves what it says of queueing to the next Have of a block that is held', async () => {
+    const { puppet, other, finish } = await receiving()
+    finish()
+    await puppet.wait(200)
+    const haves = [...puppet.of('have'), ...other.of('have')]
+    expect(haves.filter(({ indexes }) => indexes.length === 0).map(({ queuedMs }) => queuedMs))
+      .toEqual(haves.filter(({ indexes }) => indexes.length === 0).map(() => undefined))
+    expect(haves.some(({ indexes }) => indexes.length === 0)).toBe(true)
+  })
+
+  it('is not told of, nor waited for, at who only looks at a model', async () => {
+    const { clock, model, node: make } = await world()
+    const node = make('node')
+    const unwanted = new Bitfield(model.manifest.blockCount)
+    unwanted.fill()
+    node.swarm.setContent(model.manifest, new Bitfield(model.manifest.blockCount), {
+      read: async () => { throw new Error('Reads nothing') }, getNode: () => undefined
+    }, { unwanted })
+    const none = new Bitfield(model.manifest.blockCount)
+    const states = new BlockStates(none, none, () => 65536)
+    states.want(0)
+    const scheduler = new Scheduler({ states, sizeOf: () => 65536, maxBlockBytes: 65536, random: () => 0 })
+    const fails = (): void => { throw new Error('Not expected') }
+    node.swarm.startPulling(new Downloader({
+      scheduler,
+      clock,
+      keep: async () => {},
+      sessionOf: id => node.swarm.sessions.get(id),
+      onStored: () => {},
+      onBadBlock: fails,
+      onFatal: fails,
+      onComplete: () => {}
+    }))
+    const puppet = await Puppet.meet(node)
+    const [other] = await lacking(node, COMING_PEERS)
+    puppet.hold('all')
+    await puppet.wait(50)
+    expect(requested(puppet)).toEqual([0])
+    puppet.begin(0)
+    await puppet.wait(100)
+    other?.say(ask(0))
+    await puppet.wait(50)
+    expect(other?.of('have')).toEqual([])
+    expect(other === undefined ? [] : refusedTo(other)).toEqual([[[0], RejectReason.notHeld]])
   })
 
   it('is not sent to who cancels meanwhile', async () => {
