@@ -34,7 +34,7 @@ export interface ContentParts {
 
 /**
  * The serving half of a swarm, there once the tree is known: tells peers what we hold of the model, and gives it to
- * them; as the publisher, tells each how it is served.
+ * them; as the publisher, tells each how it is served. Joins uploader, giver, announcer and doubts, which do the work.
  */
 export class Content {
   readonly manifest: Manifest
