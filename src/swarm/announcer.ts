@@ -14,7 +14,7 @@ export class Announcer {
   readonly #clock: Clock
   readonly #sessions: () => Iterable<Session>
   #blocks: number[] = []
-  /** What is coming, and from whom: it need not be told. */
+  /** What is coming, and from whom, who need not hear of it. */
   #coming = new Map<number, Session>()
   #cancel: (() => void) | undefined
   /** When peers were last told, on the clock. */

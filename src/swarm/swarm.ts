@@ -156,7 +156,8 @@ export class Swarm implements SessionHost {
   onHave (session: Session, { indexes, coming = [], queuedMs }: HaveMessage): void {
     const holdings = session.their.holdings
     if (holdings === undefined) return
-    const beyond = [...indexes, ...coming].find(index => index >= holdings.length)
+    const isBeyond = (index: number): boolean => index >= holdings.length
+    const beyond = indexes.find(isBeyond) ?? coming.find(isBeyond)
     if (beyond !== undefined) return session.fail(`Peer announced block ${beyond} of ${holdings.length}`)
     for (const index of indexes) {
       if (holdings.has(index)) continue
