@@ -1,6 +1,6 @@
 import {
   CREDIT_LATENCY_MS, CREDIT_QUEUE_MS, CREDIT_QUEUE_SOURCES, FIRST_CREDIT_BYTES, FIRST_GRANT_BYTES, FIRST_RTT_MS,
-  LIFE_BYTES, MAX_CREDIT_BYTES, MOST_SILENT_MS, PROMPT_MS, RATE_SAMPLE_MS, SILENT_SOURCE_MS
+  GRANT_QUEUE_ROUNDS, LIFE_BYTES, MAX_CREDIT_BYTES, MOST_SILENT_MS, PROMPT_MS, RATE_SAMPLE_MS, SILENT_SOURCE_MS
 } from '../defaults.ts'
 
 /** What may wait at each of so many open sources beyond its round trip, in ms: many share what a few have. */
@@ -143,7 +143,7 @@ export class SourceMeter {
    * that a deep queue there cannot hold anybody up.
    */
   grantBytes (blockBytes: number): number {
-    return this.#windowBytes(blockBytes, Math.max(CREDIT_QUEUE_MS, 2 * this.#rttMs), FIRST_GRANT_BYTES)
+    return this.#windowBytes(blockBytes, Math.max(CREDIT_QUEUE_MS, GRANT_QUEUE_ROUNDS * this.#rttMs), FIRST_GRANT_BYTES)
   }
 
   #windowBytes (blockBytes: number, queueMs: number, firstBytes: number): number {

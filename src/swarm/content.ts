@@ -200,7 +200,7 @@ export class Content {
 
   onRequest (session: Session, request: RequestMessage): void {
     if (!request.cids.every(isCid)) return session.fail('Peer asked for a tree node by a name that is no CID')
-    if (request.cids.length > 0) this.uploader.onNodeRequest(session, request.cids)
+    if (request.cids.length > 0) this.uploader.onNodeRequest(session, request)
     if (request.indexes.length > 0) {
       this.uploader.onRequest(session, request.indexes, this.#toldMode.get(session) ?? this.helloMode)
     }

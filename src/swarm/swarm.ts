@@ -90,6 +90,7 @@ export class Swarm implements SessionHost {
       onUnreadable: (block, err) => { this.events.onUnreadable?.(block, err) }
     })
     this.#content = content
+    this.treeFetch.onComplete()
     for (const session of this.sessions.values()) {
       content.join(session)
       this.#readHoldings(session)
@@ -198,7 +199,7 @@ export class Swarm implements SessionHost {
   onBlockStart (session: Session, block: BlockMessage): Arrival {
     const arrival = block.cid === undefined
       ? this.#downloader?.onBlockStart(session, block) ?? 'unasked'
-      : this.treeFetch.onNodeStart(session, block.cid) ? 'wanted' : 'unasked'
+      : this.treeFetch.onNodeStart(session, block.cid, block.payloadBytes) ? 'wanted' : 'unasked'
     // What is skipped was received all the same.
     if (arrival !== 'wanted') this.receivedBytes += block.payloadBytes
     else if (block.cid === undefined) this.#content?.onComing(session, block.index)

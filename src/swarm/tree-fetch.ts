@@ -3,6 +3,8 @@ import {
 } from '../defaults.ts'
 import { verifyBytes } from '../model/verify.ts'
 import { digestOfCid } from '../model/block-id.ts'
+import { nodeKey } from './node-key.ts'
+import { NodesBelow } from './nodes-below.ts'
 import type { Clock } from './ports.ts'
 import type { Session } from './session.ts'
 import type { Hash } from '../model/block-id.ts'
@@ -34,6 +36,7 @@ export class TreeFetch {
   readonly #wanted = new Map<string, Wanted>()
   /** Answers that are due, by peer and node, to what somebody else has answered meanwhile. */
   readonly #late = new Set<string>()
+  readonly #below = new NodesBelow()
   /** Peers that have given a node, and those that were too slow since, and how often. */
   readonly #givers = new Set<string>()
   readonly #slow = new Map<string, number>()
@@ -63,25 +66,34 @@ export class TreeFetch {
     }))
   }
 
-  /** A node begins to come: true when it is wanted, or was asked of this peer and comes too late to be of use. */
-  onNodeStart (session: Session, cidBytes: Uint8Array): boolean {
-    return this.#wanted.has(keyOf(cidBytes)) || this.#late.delete(lateKey(session.peerId, keyOf(cidBytes)))
+  /**
+   * A node begins to come: true when it is wanted, was asked of this peer and comes too late to be of use, or lies
+   * below one that was asked of it.
+   */
+  onNodeStart ({ peerId }: Session, cidBytes: Uint8Array, bytes: number): boolean {
+    const key = nodeKey(cidBytes)
+    return this.#wanted.get(key)?.due.has(peerId) === true || this.#late.delete(lateKey(peerId, key)) ||
+      this.#below.onStart(peerId, key, bytes) || this.#wanted.has(key)
   }
 
   onNode (session: Session, cidBytes: Uint8Array, payload: Uint8Array): void {
-    const wanted = this.#wanted.get(keyOf(cidBytes))
-    if (wanted === undefined) {
-      // Another peer's was verified while this one was on its way in.
-      this.#late.delete(lateKey(session.peerId, keyOf(cidBytes)))
-      return
-    }
+    const key = nodeKey(cidBytes)
+    const wanted = this.#wanted.get(key)
+    this.#below.onArrived(session, key, { bytes: payload, isWanted: wanted !== undefined })
+    // Else another peer's was verified while this one was on its way in.
+    if (wanted === undefined) this.#late.delete(lateKey(session.peerId, key))
+    else this.#verify(wanted, session, payload)
+  }
+
+  #verify (wanted: Wanted, session: Session, payload: Uint8Array): void {
+    const key = nodeKey(wanted.cid.bytes)
     this.receivedBytes += payload.byteLength
     wanted.due.delete(session.peerId)
     verifyBytes(payload, digestOfCid(wanted.cid), this.#parts.hash, session.peerId).then(() => {
       this.#givers.add(session.peerId)
       this.#slow.delete(session.peerId)
-      this.#wanted.delete(keyOf(cidBytes))
-      for (const peerId of wanted.due) this.#late.add(lateKey(peerId, keyOf(cidBytes)))
+      this.#wanted.delete(key)
+      for (const peerId of wanted.due) this.#late.add(lateKey(peerId, key))
       for (const oldest of this.#late) if (this.#late.size > LATE_NODES) this.#late.delete(oldest)
       wanted.promise.resolve(payload)
       this.ask()
@@ -94,7 +106,7 @@ export class TreeFetch {
 
   onReject (session: Session, cids: readonly Uint8Array[], retryAfterMs: number): void {
     for (const cid of cids) {
-      const wanted = this.#wanted.get(keyOf(cid))
+      const wanted = this.#wanted.get(nodeKey(cid))
       wanted?.due.delete(session.peerId)
       if (wanted?.asked.has(session.peerId) !== true) continue
       this.#refuse(wanted, session.peerId, Math.max(NODE_ASK_AGAIN_MS, retryAfterMs))
@@ -109,6 +121,7 @@ export class TreeFetch {
       wanted.asked.delete(session.peerId)
     }
     this.#givers.delete(session.peerId)
+    this.#below.leave(session.peerId)
     this.ask()
   }
 
@@ -134,21 +147,28 @@ export class TreeFetch {
       }
     }
     for (const [session, asked] of load) {
-      session.send({ type: 'request', indexes: [], cids: asked.map(one => one.cid.bytes) })
+      const belowBytes = this.#below.allow(session.peerId)
+      session.send({ type: 'request', indexes: [], cids: asked.map(one => one.cid.bytes), belowBytes })
     }
     this.#cancelTimer()
     this.#cancelTimer = this.#parts.clock.setTimer(NODE_ASK_AGAIN_MS, () => { this.ask() })
   }
 
+  /** The tree is known: nothing more is asked for. */
+  onComplete (): void {
+    this.#below.end()
+  }
+
   stop (err: Error): void {
     this.#stopped ??= err
+    this.#below.end()
     this.#cancelTimer()
     for (const wanted of this.#wanted.values()) wanted.promise.reject(err)
     this.#wanted.clear()
   }
 
   #want (cid: CID): Wanted {
-    const key = keyOf(cid.bytes)
+    const key = nodeKey(cid.bytes)
     const known = this.#wanted.get(key)
     if (known !== undefined) return known
     const promise = Promise.withResolvers<Uint8Array>()
@@ -156,6 +176,14 @@ export class TreeFetch {
     promise.promise.catch(() => {})
     const wanted: Wanted = { cid, promise, asked: new Map(), timeouts: 0, due: new Set(), refusedUntil: new Map() }
     this.#wanted.set(key, wanted)
+    // It came with a node above it, or is coming now.
+    const early = this.#below.take(key)
+    const sender = early?.session.peerId ?? this.#below.senderOf(key)
+    if (sender !== undefined) {
+      wanted.asked.set(sender, this.#parts.clock.now())
+      wanted.due.add(sender)
+    }
+    if (early !== undefined) this.#verify(wanted, early.session, early.bytes)
     return wanted
   }
 
@@ -189,7 +217,9 @@ export class TreeFetch {
     const now = this.#parts.clock.now()
     const rank = ({ peerId }: Session): number => {
       const isUnproven = this.#givers.has(peerId) ? 0 : 0.5
-      return (this.#slow.get(peerId) ?? 0) * NODES_PER_PEER + (busy.get(peerId) ?? 0) + isUnproven
+      // It may be about to send it with what was asked of it before.
+      const isLikely = this.#below.mayCome(peerId) ? 0 : 0.25
+      return (this.#slow.get(peerId) ?? 0) * NODES_PER_PEER + (busy.get(peerId) ?? 0) + isUnproven + isLikely
     }
     for (const session of this.#parts.sessions()) {
       if (!session.their.hasTree || wanted.asked.has(session.peerId)) continue
@@ -205,10 +235,6 @@ export class TreeFetch {
     wanted.refusedUntil.set(peerId, this.#parts.clock.now() + forMs)
     wanted.asked.delete(peerId)
   }
-}
-
-function keyOf (cid: Uint8Array): string {
-  return String.fromCharCode(...cid)
 }
 
 function lateKey (peerId: string, key: string): string {

@@ -1,6 +1,7 @@
 import { COMING_WAIT_MS, RETRY_AFTER_MS } from '../defaults.ts'
 import { WIRE_LIMITS } from '../wire/limits.ts'
 import { RejectReason } from '../wire/protocol.ts'
+import { NodeQueue } from './node-queue.ts'
 import type { Giver } from './giver.ts'
 import type { Session } from './session.ts'
 
@@ -10,7 +11,7 @@ export class UploadQueue {
   readonly blocks = new Set<number>()
   /** Asked for while they are coming to us, and when, on the clock: they are given once they are held. */
   readonly #coming = new Map<number, number>()
-  readonly nodes: Uint8Array[] = []
+  readonly nodes = new NodeQueue()
   /** A publisher's peer: bytes it granted us to choose, from the start, and those used. */
   wantUpTo = 0
   wantUsed = 0
@@ -28,7 +29,7 @@ export class UploadQueue {
   }
 
   get hasWork (): boolean {
-    return this.nodes.length > 0 || this.blocks.size > 0 || this.hasGrant
+    return !this.nodes.isEmpty || this.blocks.size > 0 || this.hasGrant
   }
 
   /** Bytes of our choice can be sent. */
@@ -90,11 +91,9 @@ export class UploadQueue {
     return this.#coming.delete(block) || this.blocks.delete(block)
   }
 
-  /** Queues tree nodes that were asked for; what is too many is rejected. */
-  askNodes (cids: readonly Uint8Array[]): void {
-    const room = Math.max(0, WIRE_LIMITS.nodesQueued - this.nodes.length)
-    this.nodes.push(...cids.slice(0, room))
-    const refused = cids.slice(room)
+  /** Queues tree nodes that were asked for, and those below them up to so many bytes; what is too many is rejected. */
+  askNodes (cids: readonly Uint8Array[], belowBytes: number): void {
+    const refused = this.nodes.ask(cids, belowBytes)
     if (refused.length > 0) this.reject(RejectReason.busy, { cids: refused })
   }
 

@@ -9,6 +9,8 @@ import { ReceiptRate } from './receipt-rate.ts'
 interface Sent {
   readonly peerId: string
   readonly bytes: number
+  /** False for what a silent peer is sent, and for what is taken for lost: the window does not wait for it. */
+  readonly counts: boolean
   readonly at: number
   /** Its receipt tells how long it took: not when the peer has it from somebody else, or it was sent before. */
   isSample: boolean
@@ -24,9 +26,9 @@ interface Peer {
   state: 'new' | 'known' | 'silent'
   /** What it said last about how long our blocks queue, in ms. */
   queuedMs: number
-  /** On their way to it, and how many may be: one more for each receipt in time, few again after one that was not. */
-  blocks: number
-  mostBlocks: number
+  /** Bytes on their way to it, and how many may be: more with each receipt in time, few after one that was not. */
+  bytes: number
+  mostBytes: number
   /** The least time from sending a block to its receipt, in ms. */
   readonly loopMs: LeastLately
 }
@@ -44,12 +46,11 @@ interface Peer {
  */
 export class UploadWindow {
   readonly #leastBytes: number
-  readonly #maxBlockBytes: number
-  readonly #newPeerBlocks: number
+  readonly #newPeerBytes: number
   #limitBytes: number
   #usedBytes = 0
   /** On their way to peers that are new. */
-  #newBlocks = 0
+  #newBytes = 0
   readonly #peers = new Map<string, Peer>()
   /** By block and peer, in the order of sending. */
   readonly #sent = new Map<string, Sent>()
@@ -67,9 +68,8 @@ export class UploadWindow {
 
   constructor (maxBlockBytes: number, receiptLateMs = RECEIPT_LATE_MS) {
     this.#receiptRate = new ReceiptRate(receiptLateMs)
-    this.#maxBlockBytes = maxBlockBytes
     this.#leastBytes = Math.max(LEAST_UPLOAD_WINDOW_BYTES, 2 * maxBlockBytes)
-    this.#newPeerBlocks = Math.max(SILENT_PEER_BLOCKS, Math.floor(FIRST_GRANT_BYTES / maxBlockBytes))
+    this.#newPeerBytes = Math.max(FIRST_GRANT_BYTES, SILENT_PEER_BLOCKS * maxBlockBytes)
     this.#limitBytes = Math.max(FIRST_UPLOAD_WINDOW_BYTES, this.#leastBytes)
   }
 
@@ -91,7 +91,7 @@ export class UploadWindow {
   /** True when a block may be begun for this peer. */
   hasRoomFor (peerId: string): boolean {
     const peer = this.#peers.get(peerId)
-    if (peer !== undefined && peer.blocks >= peer.mostBlocks) return false
+    if (peer !== undefined && peer.bytes >= peer.mostBytes) return false
     if (peer?.state === 'silent') return true
     if (this.#usedBytes < this.#limitBytes && (peer?.state !== 'new' || this.#hasRoomForNew)) return true
     this.#wasFull = true
@@ -99,20 +99,20 @@ export class UploadWindow {
   }
 
   join (peerId: string): void {
-    const mostBlocks = this.#newPeerBlocks
-    this.#peers.set(peerId, { state: 'new', queuedMs: 0, blocks: 0, mostBlocks, loopMs: new LeastLately(BASE_DELAY_MS) })
+    const mostBytes = this.#newPeerBytes
+    this.#peers.set(peerId, { state: 'new', queuedMs: 0, bytes: 0, mostBytes, loopMs: new LeastLately(BASE_DELAY_MS) })
   }
 
   leave (peerId: string): void {
     const peer = this.#peers.get(peerId)
-    if (peer?.state === 'new') this.#newBlocks -= peer.blocks
+    if (peer?.state === 'new') this.#newBytes -= peer.bytes
     this.#peers.delete(peerId)
     this.#queued.delete(peerId)
     for (const sent of [this.#sent, this.#late]) {
       for (const [key, one] of sent) {
         if (one.peerId !== peerId) continue
         sent.delete(key)
-        this.#usedBytes -= one.bytes
+        if (one.counts) this.#usedBytes -= one.bytes
       }
     }
   }
@@ -121,14 +121,14 @@ export class UploadWindow {
   begin (peerId: string, bytes: number): void {
     this.#usedBytes += bytes
     const peer = this.#peers.get(peerId)
-    if (peer !== undefined) this.#count(peer, 1)
+    if (peer !== undefined) this.#count(peer, bytes)
   }
 
   /** What was begun is not sent; no peer id when it has left since. */
   drop (peerId: string | undefined, bytes: number): void {
     this.#usedBytes -= bytes
     const peer = peerId === undefined ? undefined : this.#peers.get(peerId)
-    if (peer !== undefined) this.#count(peer, -1)
+    if (peer !== undefined) this.#count(peer, -bytes)
   }
 
   /**
@@ -145,7 +145,7 @@ export class UploadWindow {
     if (isSilent) this.#usedBytes -= bytes
     // The receipt of one that is sent again because the first came to nothing may be that of the first.
     const isSample = !this.#late.delete(key)
-    this.#sent.set(key, { peerId, bytes: isSilent ? 0 : bytes, at: now, isSample, isAgain: block === undefined })
+    this.#sent.set(key, { peerId, bytes, counts: !isSilent, at: now, isSample, isAgain: block === undefined })
   }
 
   /** The peer has told off this block, or has it from elsewhere. */
@@ -164,11 +164,11 @@ export class UploadWindow {
     if (sent === undefined) return
     if (!this.#late.delete(key)) {
       this.#settle(key, sent, peer)
-      peer.mostBlocks++
+      peer.mostBytes += sent.bytes
     }
     this.#become(peer, 'known')
     if (sent.isSample) peer.loopMs.add(now - sent.at, now)
-    this.#receiptRate.add(sent.bytes, peer.loopMs.value)
+    this.#receiptRate.add(sent.counts ? sent.bytes : 0, peer.loopMs.value)
     if (this.#sent.size === 0) this.#receiptRate.idle(now)
     if (sent.isSample) this.#learn(peerId, peer.queuedMs, { loopMs: now - sent.at, now })
   }
@@ -183,8 +183,8 @@ export class UploadWindow {
       if (sent.isAgain) continue
       // Also when it was cancelled: who cancels has it from elsewhere, and says so soon.
       this.#become(peer, 'silent')
-      peer.mostBlocks = SILENT_PEER_BLOCKS
-      this.#late.set(key, { ...sent, bytes: 0 })
+      peer.mostBytes = SILENT_PEER_BLOCKS * sent.bytes
+      this.#late.set(key, { ...sent, counts: false })
       for (const oldest of this.#late.keys()) if (this.#late.size > LATE_RECEIPTS) this.#late.delete(oldest)
     }
   }
@@ -195,23 +195,23 @@ export class UploadWindow {
 
   #settle (key: string, sent: Sent, peer: Peer): void {
     this.#sent.delete(key)
-    this.#usedBytes -= sent.bytes
-    this.#count(peer, -1)
+    if (sent.counts) this.#usedBytes -= sent.bytes
+    this.#count(peer, -sent.bytes)
   }
 
-  #count (peer: Peer, blocks: number): void {
-    peer.blocks += blocks
-    if (peer.state === 'new') this.#newBlocks += blocks
+  #count (peer: Peer, bytes: number): void {
+    peer.bytes += bytes
+    if (peer.state === 'new') this.#newBytes += bytes
   }
 
   #become (peer: Peer, state: 'known' | 'silent'): void {
-    if (peer.state === 'new') this.#newBlocks -= peer.blocks
+    if (peer.state === 'new') this.#newBytes -= peer.bytes
     peer.state = state
   }
 
   /** All of them together leave a part to others: who opens sessions and gives no receipts takes nobody's all. */
   get #hasRoomForNew (): boolean {
-    return this.#newBlocks * this.#maxBlockBytes < this.#limitBytes * NEWCOMERS_SHARE
+    return this.#newBytes < this.#limitBytes * NEWCOMERS_SHARE
   }
 
   #learn (peerId: string, queuedMs: number, { loopMs, now }: { loopMs: number, now: number }): void {

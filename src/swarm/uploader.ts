@@ -7,9 +7,11 @@ import { receiverOf } from './giver.ts'
 import { isServedBefore, UploadQueue } from './upload-queue.ts'
 import { UploadWindow } from './upload-window.ts'
 import type { Giver, Receiver } from './giver.ts'
+import type { QueuedNode } from './node-queue.ts'
 import type { BlockAccess, Clock } from './ports.ts'
 import type { Session } from './session.ts'
 import type { OpenPolicy } from '../api.ts'
+import type { RequestMessage } from '../wire/messages.ts'
 
 export interface UploaderParts {
   access: BlockAccess
@@ -119,10 +121,10 @@ export class Uploader {
     if (waiting.length > 0) this.pump()
   }
 
-  onNodeRequest (session: Session, cids: readonly Uint8Array[]): void {
+  onNodeRequest (session: Session, { cids, belowBytes = 0 }: RequestMessage): void {
     const queue = this.#queues.get(session.peerId)
     if (queue === undefined) return
-    queue.askNodes(cids)
+    queue.askNodes(cids, belowBytes)
     this.pump()
   }
 
@@ -133,8 +135,9 @@ export class Uploader {
     }
   }
 
-  /** A peer announced a block: the receipt, when it is one that we sent. */
+  /** A peer announced a block: the receipt, when it is one that we sent; it need not be sent any more. */
   onHave (session: Session, block: number, queuedMs: number | undefined): void {
+    this.#queues.get(session.peerId)?.forget(block)
     this.#window.received(session.peerId, block, { queuedMs, now: this.#parts.clock.now() })
   }
 
@@ -188,7 +191,7 @@ export class Uploader {
       if (queue.aheadBytes > 0 &&
         (queue.aheadBytes >= SEND_AHEAD_BYTES || this.#budgetUsed >= SEND_BUDGET_BYTES)) continue
       // Nodes of the tree are few, give no receipts, and nobody gets anywhere without them.
-      if (queue.nodes.length === 0 && !this.#window.hasRoomFor(queue.session.peerId)) continue
+      if (queue.nodes.isEmpty && !this.#window.hasRoomFor(queue.session.peerId)) continue
       if (best === undefined || isServedBefore(queue, best, this.#parts.giver)) best = queue
     }
     return best
@@ -196,7 +199,7 @@ export class Uploader {
 
   #serveOne (queue: UploadQueue): void {
     queue.servedAt = this.#parts.clock.now()
-    const node = queue.nodes.shift()
+    const node = queue.nodes.next()
     if (node !== undefined) return this.#serveNode(queue, node)
     const [asked] = queue.blocks
     if (asked !== undefined) {
@@ -219,11 +222,15 @@ export class Uploader {
     return block
   }
 
-  #serveNode (queue: UploadQueue, cid: Uint8Array): void {
+  #serveNode (queue: UploadQueue, node: QueuedNode): void {
+    const { cid, isAsked } = node
     const bytes = this.#parts.access.getNode(cid)
-    if (bytes === undefined) return queue.reject(RejectReason.notHeld, { cids: [cid] })
-    this.#parts.onSent(bytes.byteLength)
-    queue.session.sendBlock({ index: 0, cid }, bytes)
+    if (bytes === undefined) {
+      if (isAsked) queue.reject(RejectReason.notHeld, { cids: [cid] })
+    } else if (queue.nodes.take(node, bytes)) {
+      this.#parts.onSent(bytes.byteLength)
+      queue.session.sendBlock({ index: 0, cid }, bytes)
+    }
   }
 
   #read (queue: UploadQueue, block: number, isGiven: boolean): void {

@@ -58,7 +58,15 @@ function toFrame (message: Message): Frame {
     case 'want': return { want: { upTo: message.upTo, modes: message.modes } }
     case 'mode': return { mode: { mode: message.mode, given: message.given } }
     case 'request':
-      return { request: { indexes: [...message.indexes], cids: [...message.cids], encodings: [], bases: [] } }
+      return {
+        request: {
+          indexes: [...message.indexes],
+          cids: [...message.cids],
+          belowBytes: message.belowBytes ?? 0,
+          encodings: [],
+          bases: []
+        }
+      }
     case 'block':
       return {
         block: {
@@ -112,7 +120,8 @@ function fromFrame (frame: Frame): Message | undefined {
     return { type: 'have', indexes, queuedMs, ...(coming.length > 0 && { coming }) }
   }
   if (frame.request !== undefined) {
-    return { type: 'request', indexes: frame.request.indexes, cids: frame.request.cids.map(checkCid) }
+    const { indexes, cids, belowBytes } = frame.request
+    return { type: 'request', indexes, cids: cids.map(checkCid), ...(belowBytes > 0 && { belowBytes }) }
   }
   if (frame.want !== undefined) return { type: 'want', upTo: toSafeNumber(frame.want.upTo), modes: frame.want.modes }
   if (frame.reject !== undefined) {

@@ -39,6 +39,12 @@ export const WIRE_LIMITS = {
   requestsQueued: 4096,
   /** Tree nodes a peer may have asked of us and not yet received. */
   nodesQueued: 1024,
+  /**
+   * What a peer may be sent unasked of the tree, below what it asked for: bytes, each node with `cidBytes` for its
+   * name. So many nodes wait, and so many that were sent are remembered, should it ask for them meanwhile.
+   */
+  nodesBelowBytes: 256 * KIB,
+  nodesBelow: KIB,
   /** Bytes of control messages waiting for a peer's socket before the session is ended: the peer does not read. */
   controlQueueBytes: 8 * MIB,
   /** Frames of unknown kind a peer may send in one session: a newer version sends some, a flood is cut. */

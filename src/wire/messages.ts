@@ -39,6 +39,8 @@ export interface RequestMessage {
   readonly type: 'request'
   readonly indexes: readonly number[]
   readonly cids: readonly Uint8Array[]
+  /** Bytes of nodes below `cids` that may come unasked, on top of what earlier requests allowed. Default: 0. */
+  readonly belowBytes?: number
 }
 export interface BlockMessage {
   readonly type: 'block'

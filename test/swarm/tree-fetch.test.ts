@@ -1,8 +1,13 @@
+import { CID } from 'multiformats/cid'
 import { expect, it, vi } from 'vitest'
 import { NODE_FIRST_MS } from '../../src/defaults.ts'
+import { cidOfDigest, DAG_PB_CODEC } from '../../src/model/block-id.ts'
+import { linkedNodes } from '../../src/model/linked-nodes.ts'
 import { WIRE_LIMITS } from '../../src/wire/limits.ts'
+import { ByeReason } from '../../src/wire/protocol.ts'
+import { sha256 } from '../model/tree-fixtures.ts'
 import { VirtualClock } from '../sim/virtual-clock.ts'
-import { MemoryNode, memoryModel } from './memory-node.ts'
+import { dial, MemoryNode, memoryModel, pass } from './memory-node.ts'
 import { Puppet, learnNames } from './puppet.ts'
 
 vi.mock('../../src/swarm/proof.ts', async () => await import('./instant-proof.ts'))
@@ -24,9 +29,12 @@ it('a node that comes when another peer has given it already is held against nob
     await puppet.wait(50)
     return puppet.isOver
   }
-  expect(await flood(slow, WIRE_LIMITS.unaskedBlocks + 1)).toBe(false)
+  // What both were allowed to send below it is used up first.
+  const cost = model.store.bytes(model.manifest.root).byteLength + WIRE_LIMITS.cidBytes
+  const most = Math.floor(WIRE_LIMITS.nodesBelowBytes / cost) + WIRE_LIMITS.unaskedBlocks
+  expect(await flood(slow, most + 1)).toBe(false)
   expect(await flood(slow, 1)).toBe(true)
-  expect(await flood(quick, WIRE_LIMITS.unaskedBlocks)).toBe(false)
+  expect(await flood(quick, most)).toBe(false)
   expect(await flood(quick, 1)).toBe(true)
 })
 
@@ -47,4 +55,65 @@ it('peers that say they have the tree and are silent do not keep it from us, how
   expect(honest.of('request')).toHaveLength(2)
   await honest.giveTree()
   expect(await more).toHaveLength(1)
+})
+
+it('a whole tree comes for one request of who can send what is below', async () => {
+  const model = await memoryModel()
+  const clock = new VirtualClock()
+  const publisher = new MemoryNode('publisher', clock, model).serve({ open: 'spare' })
+  const node = new MemoryNode('node', clock, model)
+  const pull = node.pull()
+  const { control } = dial(node, publisher)
+  const requests: string[] = []
+  const send = control.send.bind(control)
+  control.send = (message, payload) => {
+    if (message.type === 'request') requests.push(...message.cids.map(cid => CID.decode(cid).toString()))
+    return send(message, payload)
+  }
+  await pass(clock, 5000)
+  expect(pull.isDone).toBe(true)
+  expect(requests).toEqual([model.manifest.root.toString()])
+})
+
+it('a node that came with the one above it and is not what its name says is held against who sent it', async () => {
+  const model = await memoryModel()
+  const node = new MemoryNode('node', new VirtualClock(), model)
+  await learnNames(node)
+  const pull = node.pull()
+  const liar = await Puppet.meet(node, { id: 'liar' })
+  const [root] = liar.of('request').flatMap(({ cids }) => cids)
+  const [file] = linkedNodes(model.store.bytes(model.manifest.root))
+  liar.data.send({ type: 'block', index: 0, cid: file, payloadBytes: 100, encoding: 0 }, new Uint8Array(100))
+  await liar.wait(50)
+  expect(liar.isOver).toBe(false)
+  liar.sendNode(root)
+  await liar.wait(50)
+  expect(liar.byes).toEqual([ByeReason.badBlocks])
+  // What it sent first was right, and is known; the rest comes from others.
+  const honest = await Puppet.meet(node, { id: 'honest' })
+  await honest.giveTree()
+  expect(honest.of('request').flatMap(({ cids }) => cids)).not.toContainEqual(root)
+  expect(pull.scheduler).toBeDefined()
+})
+
+it('nodes beyond what was allowed are held against who sends them', async () => {
+  const model = await memoryModel()
+  const node = new MemoryNode('node', new VirtualClock(), model)
+  node.pull()
+  const flood = await Puppet.meet(node, { id: 'flood' })
+  const [request] = flood.of('request')
+  const allowed = (request?.belowBytes ?? 0) / WIRE_LIMITS.cidBytes
+  const empty = new Uint8Array(0)
+  const send = (from: number, to: number): void => {
+    for (let i = from; i < to; i++) {
+      const cid = cidOfDigest(sha256(Uint8Array.of(i, i >> 8, i >> 16)), DAG_PB_CODEC).bytes
+      flood.data.send({ type: 'block', index: 0, cid, payloadBytes: 0, encoding: 0 }, empty)
+    }
+  }
+  send(0, allowed + WIRE_LIMITS.unaskedBlocks)
+  await flood.wait(50)
+  expect(flood.isOver).toBe(false)
+  send(allowed + WIRE_LIMITS.unaskedBlocks, allowed + WIRE_LIMITS.unaskedBlocks + 1)
+  await flood.wait(50)
+  expect(flood.isOver).toBe(true)
 })

@@ -212,6 +212,22 @@ describe('a swarm that serves', () => {
     expect(puppet.of('mode').at(-1)?.mode).toBe(Mode.closed)
   })
 
+  it('sends nothing that the peer has come to hold since it asked, unless it asks again', async () => {
+    const puppet = await serving()
+    puppet.hold([])
+    puppet.say(ask(Array.from({ length: 12 }, (_, i) => i)))
+    await puppet.wait(50)
+    const sent = puppet.of('block').map(block => block.index)
+    expect(sent).not.toContain(11)
+    puppet.say({ type: 'have', indexes: [11] })
+    puppet.say({ type: 'have', indexes: sent })
+    await puppet.wait(50)
+    expect(puppet.of('block').map(block => block.index)).toEqual([...sent, ...[8, 9, 10].filter(i => !sent.includes(i))])
+    puppet.say(ask([11]))
+    await puppet.wait(50)
+    expect(puppet.of('block').at(-1)?.index).toBe(11)
+  })
+
   it('takes back what is cancelled before it is read', async () => {
     const puppet = await serving()
     puppet.say(ask([0, 1, 2]))

@@ -38,6 +38,7 @@ export const CASES: Record<string, Message> = {
   'mode spare': { type: 'mode', mode: 2, given: 2 ** 40 },
   'request of blocks': { type: 'request', indexes: [3, 1, 2], cids: [] },
   'request of tree nodes': { type: 'request', indexes: [], cids: [cid(1), cid(2)] },
+  'request of a tree node and what is below it': { type: 'request', indexes: [], cids: [cid(1)], belowBytes: 262144 },
   block: { type: 'block', index: 5, cid: undefined, payloadBytes: 65536, encoding: 0 },
   'block with the time of its sending': {
     type: 'block', index: 5, cid: undefined, payloadBytes: 65536, encoding: 0, sentMs: 0xfedcba98

@@ -414,6 +414,11 @@ export namespace Frame {
     value: Uint8Array
   }
 
+  export interface FrameRequestBelowBytesFieldEvent {
+    field: '$.request.belowBytes'
+    value: number
+  }
+
   export interface FrameRequestEncodingsFieldEvent {
     field: '$.request.encodings[]'
     index: number
@@ -526,7 +531,7 @@ export namespace Frame {
     return decodeMessage(buf, Frame.codec(), opts)
   }
 
-  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Frame>): Generator<FrameHelloProofFieldEvent | FrameHelloFeaturesFieldEvent | FrameHelloEncodingsFieldEvent | FrameHelloModeFieldEvent | FrameHelloTreeFieldEvent | FrameHelloTokenFieldEvent | FrameHelloBasesFieldEvent | FrameAttachTokenFieldEvent | FrameHoldingsBlocksFieldEvent | FrameHoldingsAllFieldEvent | FrameHoldingsBitsFieldEvent | FrameHoldingsUnwantedFieldEvent | FrameHaveIndexesFieldEvent | FrameHaveQueuedMsFieldEvent | FrameHaveComingFieldEvent | FrameWantUpToFieldEvent | FrameWantModesFieldEvent | FrameModeModeFieldEvent | FrameModeGivenFieldEvent | FrameRequestIndexesFieldEvent | FrameRequestCidsFieldEvent | FrameRequestEncodingsFieldEvent | FrameRequestBasesFieldEvent | FrameBlockIndexFieldEvent | FrameBlockCidFieldEvent | FrameBlockPayloadBytesFieldEvent | FrameBlockSentMsFieldEvent | FrameBlockEncodingFieldEvent | FrameBlockBaseFieldEvent | FrameRejectIndexesFieldEvent | FrameRejectCidsFieldEvent | FrameRejectReasonFieldEvent | FrameRejectRetryAfterMsFieldEvent | FrameRejectSpansOriginFieldEvent | FrameRejectSpansOffsetFieldEvent | FrameRejectSpansBytesFieldEvent | FrameCancelIndexesFieldEvent | FramePeersRecordsFieldEvent | FrameAliveAnswerFieldEvent | FrameByeReasonFieldEvent> {
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Frame>): Generator<FrameHelloProofFieldEvent | FrameHelloFeaturesFieldEvent | FrameHelloEncodingsFieldEvent | FrameHelloModeFieldEvent | FrameHelloTreeFieldEvent | FrameHelloTokenFieldEvent | FrameHelloBasesFieldEvent | FrameAttachTokenFieldEvent | FrameHoldingsBlocksFieldEvent | FrameHoldingsAllFieldEvent | FrameHoldingsBitsFieldEvent | FrameHoldingsUnwantedFieldEvent | FrameHaveIndexesFieldEvent | FrameHaveQueuedMsFieldEvent | FrameHaveComingFieldEvent | FrameWantUpToFieldEvent | FrameWantModesFieldEvent | FrameModeModeFieldEvent | FrameModeGivenFieldEvent | FrameRequestIndexesFieldEvent | FrameRequestCidsFieldEvent | FrameRequestBelowBytesFieldEvent | FrameRequestEncodingsFieldEvent | FrameRequestBasesFieldEvent | FrameBlockIndexFieldEvent | FrameBlockCidFieldEvent | FrameBlockPayloadBytesFieldEvent | FrameBlockSentMsFieldEvent | FrameBlockEncodingFieldEvent | FrameBlockBaseFieldEvent | FrameRejectIndexesFieldEvent | FrameRejectCidsFieldEvent | FrameRejectReasonFieldEvent | FrameRejectRetryAfterMsFieldEvent | FrameRejectSpansOriginFieldEvent | FrameRejectSpansOffsetFieldEvent | FrameRejectSpansBytesFieldEvent | FrameCancelIndexesFieldEvent | FramePeersRecordsFieldEvent | FrameAliveAnswerFieldEvent | FrameByeReasonFieldEvent> {
     return streamMessage(buf, Frame.codec(), opts)
   }
 }
@@ -1436,6 +1441,7 @@ export namespace Mode {
 export interface Request {
   indexes: number[]
   cids: Uint8Array[]
+  belowBytes: number
   encodings: number[]
   bases: Uint8Array[]
 }
@@ -1464,6 +1470,11 @@ export namespace Request {
           }
         }
 
+        if ((obj.belowBytes != null && obj.belowBytes !== 0)) {
+          w.uint32(24)
+          w.uint32(obj.belowBytes)
+        }
+
         if (obj.encodings != null && obj.encodings.length > 0) {
           for (const value of obj.encodings) {
             w.uint32(128)
@@ -1485,6 +1496,7 @@ export namespace Request {
         const obj: any = {
           indexes: [],
           cids: [],
+          belowBytes: 0,
           encodings: [],
           bases: []
         }
@@ -1509,6 +1521,10 @@ export namespace Request {
               }
 
               obj.cids.push(reader.bytes())
+              break
+            }
+            case 3: {
+              obj.belowBytes = reader.uint32()
               break
             }
             case 16: {
@@ -1579,6 +1595,13 @@ export namespace Request {
 
               break
             }
+            case 3: {
+              yield {
+                field: `${prefix}.belowBytes`,
+                value: reader.uint32()
+              }
+              break
+            }
             case 16: {
               if (opts.limits?.encodings != null && obj.encodings === opts.limits.encodings) {
                 throw new MaxLengthError('Streaming decode error - repeated field "encodings" had too many elements')
@@ -1633,6 +1656,11 @@ export namespace Request {
     value: Uint8Array
   }
 
+  export interface RequestBelowBytesFieldEvent {
+    field: '$.belowBytes'
+    value: number
+  }
+
   export interface RequestEncodingsFieldEvent {
     field: '$.encodings[]'
     index: number
@@ -1653,7 +1681,7 @@ export namespace Request {
     return decodeMessage(buf, Request.codec(), opts)
   }
 
-  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Request>): Generator<RequestIndexesFieldEvent | RequestCidsFieldEvent | RequestEncodingsFieldEvent | RequestBasesFieldEvent> {
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Request>): Generator<RequestIndexesFieldEvent | RequestCidsFieldEvent | RequestBelowBytesFieldEvent | RequestEncodingsFieldEvent | RequestBasesFieldEvent> {
     return streamMessage(buf, Request.codec(), opts)
   }
 }

@@ -1,4 +1,5 @@
-import type { Message } from '../../../src/wire/messages.ts'
+import { WIRE_LIMITS } from '../../../src/wire/limits.ts'
+import type { BlockMessage, Message } from '../../../src/wire/messages.ts'
 
 /** One direction of a line: what one side asked of the other. */
 interface Asked {
@@ -6,6 +7,11 @@ interface Asked {
   readonly asked: Map<number, number>
   readonly open: Set<number>
   readonly nodes: Set<string>
+  /** How often each node was asked for, and not sent. */
+  readonly askedNodes: Map<string, number>
+  /** Nodes sent unasked, below others, and not asked for since; and how many bytes more may be. */
+  readonly early: Set<string>
+  belowBytes: number
   granted: number
   chosen: number
 }
@@ -29,9 +35,18 @@ export class Answers {
           ours.asked.set(index, (ours.asked.get(index) ?? 0) + 1)
           ours.open.add(index)
         }
-        for (const cid of message.cids) ours.nodes.add(Buffer.from(cid).toString('hex'))
+        for (const cid of message.cids) {
+          const node = Buffer.from(cid).toString('hex')
+          ours.askedNodes.set(node, (ours.askedNodes.get(node) ?? 0) + 1)
+          // What came below another one crossed this, and answers it.
+          if (!ours.early.delete(node)) ours.nodes.add(node)
+        }
+        ours.belowBytes += message.belowBytes ?? 0
         return undefined
       case 'cancel':
+        for (const index of message.indexes) ours.open.delete(index)
+        return undefined
+      case 'have':
         for (const index of message.indexes) ours.open.delete(index)
         return undefined
       case 'want':
@@ -41,7 +56,7 @@ export class Answers {
         for (const index of message.indexes) theirs.open.delete(index)
         for (const cid of message.cids) theirs.nodes.delete(Buffer.from(cid).toString('hex'))
         return undefined
-      case 'block': return this.#onBlock(theirs, message.index, message.cid, to)
+      case 'block': return this.#onBlock(theirs, message, to)
       case 'mode':
         if (message.given > theirs.granted) return `says it gave ${to} ${message.given} of ${theirs.granted} granted`
     }
@@ -56,10 +71,16 @@ export class Answers {
     }
   }
 
-  #onBlock (theirs: Asked, index: number, cid: Uint8Array | undefined, to: string): string | undefined {
+  #onBlock (theirs: Asked, { index, cid, payloadBytes }: BlockMessage, to: string): string | undefined {
     if (cid !== undefined) {
-      theirs.nodes.delete(Buffer.from(cid).toString('hex'))
-      return undefined
+      const node = Buffer.from(cid).toString('hex')
+      theirs.nodes.delete(node)
+      const left = theirs.askedNodes.get(node) ?? 0
+      theirs.askedNodes.set(node, Math.max(0, left - 1))
+      if (left > 0) return undefined
+      theirs.early.add(node)
+      theirs.belowBytes -= payloadBytes + WIRE_LIMITS.cidBytes
+      return theirs.belowBytes < 0 ? `sent ${to} more of the tree than it allowed` : undefined
     }
     theirs.open.delete(index)
     const left = theirs.asked.get(index) ?? 0
@@ -74,7 +95,16 @@ export class Answers {
   #of (id: string): Asked {
     const known = this.#by.get(id)
     if (known !== undefined) return known
-    const made: Asked = { asked: new Map(), open: new Set(), nodes: new Set(), granted: 0, chosen: 0 }
+    const made: Asked = {
+      asked: new Map(),
+      open: new Set(),
+      nodes: new Set(),
+      askedNodes: new Map(),
+      early: new Set(),
+      belowBytes: 0,
+      granted: 0,
+      chosen: 0
+    }
     this.#by.set(id, made)
     return made
   }
