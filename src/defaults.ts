@@ -209,6 +209,8 @@ export const SECOND_DIALLER_MS = 3000
 export const FEW_PEERS = 4
 /** A peer that has not agreed on a protocol by then does not answer. */
 export const OPEN_STREAM_MS = 10_000
+/** What a data stream may be sent before it says more: two blocks. It grows while they come without waiting. */
+export const FIRST_DATA_WINDOW_BYTES = 2 * MIB
 /** A stream that has not closed by then is reset. */
 export const CLOSE_STREAM_MS = 1000
 /** Sources whose fate is remembered for the message of a pull that gave up: it names a few and counts the others. */

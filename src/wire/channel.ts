@@ -1,5 +1,5 @@
 import { Uint8ArrayList } from 'uint8arraylist'
-import { CLOSE_STREAM_MS } from '../defaults.ts'
+import { CLOSE_STREAM_MS, FIRST_DATA_WINDOW_BYTES } from '../defaults.ts'
 import { ModelswarmError } from '../errors.ts'
 import { openedMemory } from '../memory.ts'
 import { encodeFrame } from './codec.ts'
@@ -53,7 +53,7 @@ class StreamChannel implements Channel {
     this.#kind = kind
     // A quiet session is no error: sessions have their own sign of life (KEEPALIVE_MS).
     stream.inactivityTimeout = 2 ** 31 - 1
-    updateWindowByHalves(stream)
+    tuneWindow(stream, kind)
   }
 
   open (sink: ChannelSink): void {
@@ -191,12 +191,18 @@ function isWindowed (stream: object): stream is WindowedStream {
 
 /**
  * yamux 8 answers every data frame with a window update, an encrypted message and a system call each on both sides.
- * Half a window is soon enough: it opens before the other half is used up. Leaves any other muxer's stream alone.
+ * Half a window is soon enough: it opens before the other half is used up. Blocks begin with a window that holds two
+ * of the largest: with the usual 256 KiB a block of 1 MiB stops once or twice on a long path, and the next behind it.
+ * Leaves any other muxer's stream alone.
  */
-function updateWindowByHalves (stream: Stream): void {
+function tuneWindow (stream: Stream, kind: ChannelKind): void {
   if (!isWindowed(stream)) return
   const send = stream.sendWindowUpdate.bind(stream)
   stream.sendWindowUpdate = () => { if (stream.recvWindowCapacity <= stream.recvWindow / 2) send() }
+  if (kind === 'data' && stream.recvWindow < FIRST_DATA_WINDOW_BYTES) {
+    stream.recvWindow = FIRST_DATA_WINDOW_BYTES
+    send()
+  }
 }
 
 /** Resolves with the stream's end, rejects when the signal is faster. */

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { FIRST_DATA_WINDOW_BYTES } from '../../src/defaults.ts'
 import { isModelswarmError } from '../../src/errors.ts'
 import { streamChannel } from '../../src/wire/channel.ts'
 import { encodeFrame } from '../../src/wire/codec.ts'
@@ -50,7 +51,45 @@ async function stateOf (promise: Promise<unknown>): Promise<'waiting' | 'done' |
   return state
 }
 
+/** The window of a yamux stream, and what it was told. */
+class WindowedStream extends FakeStream {
+  recvWindow = 256 * 1024
+  recvWindowCapacity = this.recvWindow
+  readonly updates: number[] = []
+
+  sendWindowUpdate (): void {
+    this.updates.push(this.recvWindow - this.recvWindowCapacity)
+    this.recvWindowCapacity = this.recvWindow
+  }
+
+  /** So much was read. */
+  take (bytes: number): void {
+    this.recvWindowCapacity -= bytes
+    this.sendWindowUpdate()
+  }
+}
+
 describe('channel', () => {
+  it('opens the window for two blocks, and then answers every half of it', () => {
+    const stream = new WindowedStream()
+    open({ stream })
+    const more = FIRST_DATA_WINDOW_BYTES - 256 * 1024
+    expect(stream.updates).toEqual([more])
+    const half = FIRST_DATA_WINDOW_BYTES / 2
+    stream.take(half - 1)
+    stream.take(1)
+    stream.take(half)
+    expect(stream.updates).toEqual([more, half, half])
+  })
+
+  it('leaves the window of a control stream as it is', () => {
+    const stream = new WindowedStream()
+    open({ stream, kind: 'control' })
+    expect(stream.updates).toEqual([])
+    stream.take(128 * 1024)
+    expect(stream.updates).toEqual([128 * 1024])
+  })
+
   it('sends a frame and its payload in this order', () => {
     const { stream, channel } = open()
     expect(channel.send(block, payload)).toBe(true)
