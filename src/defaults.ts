@@ -52,6 +52,12 @@ export const USUAL_NODE_BYTES = 64 * KIB
 export const NODES_PER_PEER = 32
 /** Nodes sent below those asked for that wait until they are wanted, and what may yet come so, of all peers. */
 export const MOST_NODES_BELOW_BYTES = 2 * MIB
+/** With less left to be sent so, nothing is looked for: it would not fit. */
+export const LEAST_NODES_BELOW_BYTES = 4 * KIB
+/** So many nodes are asked of whoever may be about to send them anyway, before others share in them. */
+export const LIKELY_NODES = 8
+/** Nodes below those that a peer gave, of which is remembered that it may be about to send them. */
+export const MOST_EXPECTED_NODES = 4096
 /** A node that has not come by then is asked of another peer; sooner where a peer has given none yet. */
 export const NODE_TIMEOUT_MS = 10_000
 export const NODE_FIRST_MS = 2500
@@ -209,7 +215,7 @@ export const SECOND_DIALLER_MS = 3000
 export const FEW_PEERS = 4
 /** A peer that has not agreed on a protocol by then does not answer. */
 export const OPEN_STREAM_MS = 10_000
-/** What a data stream may be sent before it says more: two blocks. It grows while they come without waiting. */
+/** What a data stream may be sent before it says more, at least: two blocks. More while they come without waiting. */
 export const FIRST_DATA_WINDOW_BYTES = 2 * MIB
 /** A stream that has not closed by then is reset. */
 export const CLOSE_STREAM_MS = 1000

@@ -97,5 +97,7 @@ export const IDLE_LOOK_MS = 5000
 export const FORGET_PEERS_MS = 60_000
 /** For so long a peer's record that another passed on is taken for its own: where it listens may change. */
 export const KEEP_RECORD_MS = 60_000
+/** Our streams on a connection until the first is answered: libp2p ends it at more than ten of all kinds. */
+export const MOST_EARLY_STREAMS = 8
 /** A farewell reaches a refused peer in this time, before its connection goes. */
 export const FAREWELL_MS = 1000

@@ -83,10 +83,6 @@ export async function pull (link: Link, dir: string, parts: PullParts, options: 
       force: options.force ?? false,
       ...(options.signal !== undefined && { signal: options.signal })
     })
-    if (target.totalBytes === 0 && manifest.totalBytes > 0) {
-      throw new ModelswarmError('ERR_INCLUDE_EMPTY', `None of the ${manifest.files.length} files matches what is to be included; ` +
-        `the first is ${manifest.files[0]?.path ?? ''}`)
-    }
     await prepare(target, manifest, { parts, watch, stats, root, signal: options.signal })
     record = new PullRecord({ store: parts.store, target, root, clock, onFailed: watch.fail })
     record.begin()
@@ -137,8 +133,13 @@ export async function pull (link: Link, dir: string, parts: PullParts, options: 
   }
 }
 
+/** @throws ModelswarmError ERR_INCLUDE_EMPTY */
 function resolved (manifest: Manifest, include: PullParts['include']): PullEvent {
   const wanted = manifest.files.filter(({ path }) => include(path))
+  if (wanted.length === 0 && manifest.files.length > 0) {
+    throw new ModelswarmError('ERR_INCLUDE_EMPTY', `None of the ${manifest.files.length} files matches what is to be included; ` +
+      `the first is ${manifest.files[0]?.path ?? ''}`)
+  }
   return {
     type: 'resolved',
     root: manifest.root.toString(),

@@ -32,28 +32,34 @@ export function createTerminalScreen (peerCount: number, hasColour: boolean): Sc
     stream: process.stdout,
     gracefulExit: false,
     hideCursor: null,
-    forceRedraw: true
+    forceRedraw: true,
+    clearOnComplete: true
   })
   const paint = (text: string, colour: string): string => hasColour && text !== '' ? `\x1b[${colour}m${text}\x1b[0m` : text
   process.stdout.write(`  ${paint(FULL_BLOCK, FROM_PUBLISHER)} from the publisher  ` +
     `${paint(FULL_BLOCK, FROM_PEERS)} from other peers\n\n`)
   const bars: SingleBar[] = []
   for (let i = 0; i <= peerCount; i++) bars.push(multiBar.create(1, 0, { text: '' }))
+  const lines: string[] = []
+  const show = (line: number, text: string): void => {
+    lines[line] = text
+    bars[line]?.update({ text })
+  }
   return {
     update (peers) {
-      bars[0]?.update({ text: `  publisher  ${publisherText(peers)}` })
+      show(0, `  publisher  ${publisherText(peers)}`)
       peers.forEach((peer, index) => {
         const first = blocks(peer.fromPublisher, peer.total)
         const second = blocks(peer.fromPublisher + peer.fromPeers, peer.total) - first
         const bar = paint(FULL_BLOCK.repeat(first), FROM_PUBLISHER) + paint(FULL_BLOCK.repeat(second), FROM_PEERS) +
           EMPTY_BLOCK.repeat(BAR_WIDTH - first - second)
-        bars[index + 1]?.update({ text: `  peer ${index + 1}     ${bar}  ${peerText(peer)}` })
+        show(index + 1, `  peer ${index + 1}     ${bar}  ${peerText(peer)}`)
       })
     },
     end () {
-      multiBar.update()
+      // What it leaves behind it cuts to the terminal's width, colours counted: the last lines are written here.
       multiBar.stop()
-      process.stdout.write('\n')
+      process.stdout.write(`${lines.join('\n')}\n`)
     }
   }
 }

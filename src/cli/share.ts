@@ -1,4 +1,4 @@
-import { basename, resolve } from 'node:path'
+import { basename, parse, resolve } from 'node:path'
 import { isModelswarmError } from '../index.ts'
 import { isInterruption } from './failure.ts'
 import { hashLine } from './lines.ts'
@@ -101,10 +101,13 @@ function sayReady (output: Output, ready: { model: PublishedModel, path: string,
     root: model.root, link: model.link, bytes: model.bytes, blocks: model.blocks, addrs: node.addrs, path
   })
   const name = basename(resolve(path))
+  // A file is pulled into a folder, which beside the file cannot have its name.
+  const isFile = model.files.length === 1 && model.files[0]?.path === name
+  const folder = folderName(isFile ? parse(name).name : name)
   output.line(`${name}: ${formatBytes(model.bytes)} in ${formatCount(model.files.length, 'file')}, ` +
     `${formatCount(model.blocks, 'block')}\n\nlink:`)
   output.result(model.link)
-  output.line(`\nget it on another machine:\nmodelswarm pull ${model.link} --out ${folderName(name)}`)
+  output.line(`\nget it on another machine:\nmodelswarm pull ${model.link} --out ${folder}`)
 }
 
 /** A folder to suggest that needs no quoting in a shell. */

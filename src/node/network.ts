@@ -3,16 +3,19 @@ import { peerIdFromString } from '@libp2p/peer-id'
 import { PeerRecord, RecordEnvelope } from '@libp2p/peer-record'
 import { multiaddr } from '@multiformats/multiaddr'
 import { OPEN_STREAM_MS } from '../defaults.ts'
-import { KEEP_RECORD_MS } from '../machine-defaults.ts'
+import { KEEP_RECORD_MS, MOST_EARLY_STREAMS } from '../machine-defaults.ts'
 import { ModelswarmError } from '../errors.ts'
 import { isUsableFrom } from '../swarm/address-scope.ts'
 import { SILENT } from '../swarm/trouble.ts'
 import { streamChannel } from '../wire/channel.ts'
 import { WIRE_LIMITS } from '../wire/limits.ts'
+import { otherVersion, ProtocolAnswer } from '../wire/protocol-answer.ts'
 import { CONTROL_PROTOCOL, DATA_PROTOCOL } from '../wire/protocol.ts'
+import { openEarly } from './early-stream.ts'
 import type { Candidate } from '../swarm/candidates.ts'
 import type { Contact, Network } from '../swarm/discovery.ts'
 import type { Clock } from '../swarm/ports.ts'
+import type { Channel } from '../wire/channel.ts'
 import type { Connection, Libp2p, PeerId, Stream } from '@libp2p/interface'
 
 export interface Libp2pNetworkParts {
@@ -27,13 +30,35 @@ interface KeptRecord {
   readonly at: number
 }
 
+/** How many streams of a connection have begun, as long as none was answered. */
+class Beginning {
+  readonly #answered = Promise.withResolvers<void>()
+  #begun = 0
+  #isAnswered = false
+
+  /** Resolves when one more may begin. */
+  async enter (): Promise<void> {
+    if (!this.#isAnswered && ++this.#begun > MOST_EARLY_STREAMS) await this.#answered.promise
+  }
+
+  /** A stream is there, or is not to be had. */
+  onAnswer (): void {
+    this.#isAnswered = true
+    this.#answered.resolve()
+  }
+}
+
+function silent (): ModelswarmError {
+  return new ModelswarmError('ERR_PEER_LOST', 'Peer does not answer', { received: SILENT })
+}
+
 /** What discovery asks of the network, by libp2p. */
 export class Libp2pNetwork implements Network {
   readonly #libp2p: Libp2p
   readonly #clock: Clock
   readonly #signal: AbortSignal
-  /** Settles when the first stream that we opened on a connection is there, or is not to be had. */
-  readonly #firstStreams = new WeakMap<Connection, Promise<unknown>>()
+  /** How the streams that we open on a connection begin. */
+  readonly #beginnings = new WeakMap<Connection, Beginning>()
   readonly #identify: Libp2pNetworkParts['identify']
   readonly #identifying = new WeakMap<Connection, Promise<unknown>>()
   /** Records that others passed on, oldest first. */
@@ -111,10 +136,9 @@ export class Libp2pNetwork implements Network {
     return {
       peerId: connection.remotePeer.toString(),
       addr: connection.remoteAddr.toString(),
-      open: async kind => {
-        const protocol = kind === 'control' ? CONTROL_PROTOCOL : DATA_PROTOCOL
-        return streamChannel(await this.#openStream(connection, protocol), kind)
-      }
+      open: async kind => kind === 'control'
+        ? await this.#openControl(connection)
+        : streamChannel(await this.#openStream(connection, DATA_PROTOCOL), kind)
     }
   }
 
@@ -132,33 +156,50 @@ export class Libp2pNetwork implements Network {
     return this.#libp2p.getConnections(peerId).find(one => one.status === 'open')
   }
 
+  /** A control stream on which Hello can be said at once, before the peer has agreed to the protocol. */
+  async #openControl (connection: Connection): Promise<Channel> {
+    const beginning = await this.#begin(connection)
+    const stream = await openEarly(connection, CONTROL_PROTOCOL, WIRE_LIMITS.streamsPerConnection)
+    if (stream === undefined) return streamChannel(await this.#openStream(connection, CONTROL_PROTOCOL), 'control')
+    const cancelTimer = this.#clock.setTimer(OPEN_STREAM_MS, () => { connection.abort(silent()) })
+    const onAnswer = (): void => {
+      cancelTimer()
+      beginning.onAnswer()
+    }
+    stream.addEventListener('close', onAnswer, { once: true })
+    return streamChannel(stream, 'control', new ProtocolAnswer(CONTROL_PROTOCOL, onAnswer))
+  }
+
   /**
    * libp2p waits for ever for a peer that does not answer when it is given a signal. A connection that opens no stream
    * is dead, though the system may not say so for a quarter of an hour: the next dial makes a new one.
    */
   async #openStream (connection: Connection, protocol: string): Promise<Stream> {
     const timeout = new AbortController()
-    const cancelTimer = this.#clock.setTimer(OPEN_STREAM_MS, () => {
-      timeout.abort(new ModelswarmError('ERR_PEER_LOST', 'Peer does not answer', { received: SILENT }))
-    })
+    const cancelTimer = this.#clock.setTimer(OPEN_STREAM_MS, () => { timeout.abort(silent()) })
     const signal = AbortSignal.any([this.#signal, timeout.signal])
+    const beginning = await this.#begin(connection)
     try {
-      // libp2p ends a connection on which more than ten streams begin before the other side is ready: many models that
-      // are pulled at once from one peer wait for the first of their streams.
-      const first = this.#firstStreams.get(connection)
-      if (first !== undefined) await first
       signal.throwIfAborted()
-      const opening = connection.newStream(protocol, { signal, maxOutboundStreams: WIRE_LIMITS.streamsPerConnection })
-      if (!this.#firstStreams.has(connection)) this.#firstStreams.set(connection, opening.catch(() => {}))
-      return await opening
+      return await connection.newStream(protocol, { signal, maxOutboundStreams: WIRE_LIMITS.streamsPerConnection })
     } catch (err) {
       if (timeout.signal.aborted) connection.abort(err instanceof Error ? err : new Error('No stream could be opened'))
-      if (err instanceof Error && err.name === 'UnsupportedProtocolError') {
-        throw new ModelswarmError('ERR_VERSION', 'Peer does not speak this version of modelswarm', { cause: err })
-      }
+      if (err instanceof Error && err.name === 'UnsupportedProtocolError') throw otherVersion(err)
       throw err
     } finally {
+      beginning.onAnswer()
       cancelTimer()
     }
+  }
+
+  /**
+   * libp2p ends a connection on which more than ten streams begin before the other side is ready: many models that are
+   * pulled at once from one peer wait for the first answer.
+   */
+  async #begin (connection: Connection): Promise<Beginning> {
+    const beginning = this.#beginnings.get(connection) ?? new Beginning()
+    this.#beginnings.set(connection, beginning)
+    await beginning.enter()
+    return beginning
   }
 }

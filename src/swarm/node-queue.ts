@@ -1,3 +1,4 @@
+import { LEAST_NODES_BELOW_BYTES } from '../defaults.ts'
 import { linkedNodes } from '../model/linked-nodes.ts'
 import { WIRE_LIMITS } from '../wire/limits.ts'
 import { nodeKey } from './node-key.ts'
@@ -17,8 +18,8 @@ export interface QueuedNode {
 export class NodeQueue {
   readonly #asked = new Map<string, Uint8Array>()
   readonly #below = new Map<string, Uint8Array>()
-  /** Those sent lately: true when they were asked for, before or since. */
-  readonly #sent = new Map<string, boolean>()
+  /** Those sent lately, and what they cost of what may be sent unasked: nothing when asked for, before or since. */
+  readonly #sent = new Map<string, number>()
   /** Bytes that may be sent unasked. */
   #belowBytes = 0
 
@@ -31,8 +32,10 @@ export class NodeQueue {
     this.#belowBytes = Math.min(WIRE_LIMITS.nodesBelowBytes, this.#belowBytes + belowBytes)
     const isRefused = (cid: Uint8Array): boolean => {
       const key = nodeKey(cid)
-      if (this.#sent.get(key) === false) {
-        this.#sent.set(key, true)
+      const cost = this.#sent.get(key) ?? 0
+      if (cost > 0) {
+        this.#sent.set(key, 0)
+        this.#belowBytes += cost
         return false
       }
       this.#below.delete(key)
@@ -55,14 +58,16 @@ export class NodeQueue {
 
   /** The node is here: true when it may be sent. What is below it is queued. */
   take ({ cid, isAsked }: QueuedNode, bytes: Uint8Array): boolean {
-    if (!isAsked) {
-      const cost = bytes.byteLength + WIRE_LIMITS.cidBytes
-      if (cost > this.#belowBytes) return false
-      this.#belowBytes -= cost
+    const cost = isAsked ? 0 : bytes.byteLength + WIRE_LIMITS.cidBytes
+    if (cost > this.#belowBytes) {
+      // That was read in vain: no second one is.
+      this.#below.clear()
+      return false
     }
-    this.#sent.set(nodeKey(cid), isAsked)
+    this.#belowBytes -= cost
+    this.#sent.set(nodeKey(cid), cost)
     for (const oldest of this.#sent.keys()) if (this.#sent.size > WIRE_LIMITS.nodesBelow) this.#sent.delete(oldest)
-    if (this.#belowBytes <= WIRE_LIMITS.cidBytes) return true
+    if (this.#belowBytes < LEAST_NODES_BELOW_BYTES) return true
     for (const below of linkedNodes(bytes)) {
       if (this.#below.size >= WIRE_LIMITS.nodesBelow) break
       const key = nodeKey(below)

@@ -1,16 +1,16 @@
-import {
-  LATE_NODES, NODES_PER_PEER, NODE_ASK_AGAIN_MS, NODE_ASKED, NODE_FIRST_MS, NODE_TIMEOUT_MS, REMEMBERED_SILENT
-} from '../defaults.ts'
-import { verifyBytes } from '../model/verify.ts'
+import { CID } from 'multiformats/cid'
+import { LATE_NODES, NODE_ASK_AGAIN_MS, NODE_ASKED, NODE_TIMEOUT_MS } from '../defaults.ts'
 import { digestOfCid } from '../model/block-id.ts'
+import { verifyBytes } from '../model/verify.ts'
 import { nodeKey } from './node-key.ts'
+import { NodeSources } from './node-sources.ts'
 import { NodesBelow } from './nodes-below.ts'
+import type { Wish } from './node-sources.ts'
 import type { Clock } from './ports.ts'
 import type { Session } from './session.ts'
 import type { Hash } from '../model/block-id.ts'
-import type { CID } from 'multiformats/cid'
 
-interface Wanted {
+interface Wanted extends Wish {
   readonly cid: CID
   readonly promise: PromiseWithResolvers<Uint8Array>
   /** Whom it was asked of and since when, as far as they have not refused or been too slow. */
@@ -37,9 +37,7 @@ export class TreeFetch {
   /** Answers that are due, by peer and node, to what somebody else has answered meanwhile. */
   readonly #late = new Set<string>()
   readonly #below = new NodesBelow()
-  /** Peers that have given a node, and those that were too slow since, and how often. */
-  readonly #givers = new Set<string>()
-  readonly #slow = new Map<string, number>()
+  readonly #sources: NodeSources
   #cancelTimer: () => void = () => {}
   #stopped: Error | undefined
   /** Payload received. */
@@ -47,6 +45,7 @@ export class TreeFetch {
 
   constructor (parts: TreeFetchParts) {
     this.#parts = parts
+    this.#sources = new NodeSources(parts.sessions)
   }
 
   /**
@@ -77,31 +76,46 @@ export class TreeFetch {
   }
 
   onNode (session: Session, cidBytes: Uint8Array, payload: Uint8Array): void {
+    const { peerId } = session
     const key = nodeKey(cidBytes)
     const wanted = this.#wanted.get(key)
-    this.#below.onArrived(session, key, { bytes: payload, isWanted: wanted !== undefined })
-    // Else another peer's was verified while this one was on its way in.
-    if (wanted === undefined) this.#late.delete(lateKey(session.peerId, key))
-    else this.#verify(wanted, session, payload)
-  }
-
-  #verify (wanted: Wanted, session: Session, payload: Uint8Array): void {
-    const key = nodeKey(wanted.cid.bytes)
+    const isEarly = this.#below.isComing(peerId, key)
+    if (wanted === undefined && !isEarly) {
+      // Another peer's was verified while this one was on its way in.
+      this.#late.delete(lateKey(peerId, key))
+      return
+    }
     this.receivedBytes += payload.byteLength
-    wanted.due.delete(session.peerId)
-    verifyBytes(payload, digestOfCid(wanted.cid), this.#parts.hash, session.peerId).then(() => {
-      this.#givers.add(session.peerId)
-      this.#slow.delete(session.peerId)
-      this.#wanted.delete(key)
-      for (const peerId of wanted.due) this.#late.add(lateKey(peerId, key))
-      for (const oldest of this.#late) if (this.#late.size > LATE_NODES) this.#late.delete(oldest)
-      wanted.promise.resolve(payload)
-      this.ask()
+    wanted?.due.delete(peerId)
+    this.#verify(cidBytes, payload, peerId).then(() => {
+      this.#below.onEnd(peerId, key)
+      this.#onVerified(peerId, key, { payload, isEarly })
     }, (err: unknown) => {
-      this.#refuse(wanted, session.peerId, NODE_TIMEOUT_MS)
+      this.#below.onEnd(peerId, key)
+      const asked = this.#wanted.get(key)
+      if (asked !== undefined) this.#refuse(asked, peerId, NODE_TIMEOUT_MS)
       this.#parts.onBadNode(session, err instanceof Error ? err : new Error('Node could not be verified'))
       this.ask()
     })
+  }
+
+  async #verify (cidBytes: Uint8Array, payload: Uint8Array, peerId: string): Promise<void> {
+    await verifyBytes(payload, digestOfCid(CID.decode(cidBytes)), this.#parts.hash, peerId)
+  }
+
+  #onVerified (peerId: string, key: string, { payload, isEarly }: { payload: Uint8Array, isEarly: boolean }): void {
+    const wanted = this.#wanted.get(key)
+    this.#below.onGiven(peerId, payload)
+    if (wanted === undefined) {
+      if (isEarly) this.#below.keep(peerId, key, payload)
+      return
+    }
+    this.#sources.onGave(peerId)
+    this.#wanted.delete(key)
+    for (const due of wanted.due) this.#late.add(lateKey(due, key))
+    for (const oldest of this.#late) if (this.#late.size > LATE_NODES) this.#late.delete(oldest)
+    wanted.promise.resolve(payload)
+    this.ask()
   }
 
   onReject (session: Session, cids: readonly Uint8Array[], retryAfterMs: number): void {
@@ -120,7 +134,7 @@ export class TreeFetch {
       wanted.due.delete(session.peerId)
       wanted.asked.delete(session.peerId)
     }
-    this.#givers.delete(session.peerId)
+    this.#sources.leave(session.peerId)
     this.#below.leave(session.peerId)
     this.ask()
   }
@@ -134,11 +148,13 @@ export class TreeFetch {
     if (this.#stopped !== undefined || this.#wanted.size === 0) return
     const load = new Map<Session, Wanted[]>()
     const busy = this.#dropSlow()
+    const now = this.#parts.clock.now()
+    const peers = this.#sources.count
     for (const wanted of this.#wanted.values()) {
       while (wanted.asked.size < Math.min(1 + wanted.timeouts, NODE_ASKED)) {
-        const session = this.#leastBusy(wanted, busy)
+        const session = this.#sources.choose(wanted, { busy, peers, now })
         if (session === undefined) break
-        wanted.asked.set(session.peerId, this.#parts.clock.now())
+        wanted.asked.set(session.peerId, now)
         wanted.due.add(session.peerId)
         busy.set(session.peerId, (busy.get(session.peerId) ?? 0) + 1)
         const asked = load.get(session)
@@ -147,7 +163,7 @@ export class TreeFetch {
       }
     }
     for (const [session, asked] of load) {
-      const belowBytes = this.#below.allow(session.peerId)
+      const belowBytes = this.#below.allow(session.peerId, peers)
       session.send({ type: 'request', indexes: [], cids: asked.map(one => one.cid.bytes), belowBytes })
     }
     this.#cancelTimer()
@@ -174,16 +190,27 @@ export class TreeFetch {
     const promise = Promise.withResolvers<Uint8Array>()
     // A stop may come before anybody waits on it.
     promise.promise.catch(() => {})
-    const wanted: Wanted = { cid, promise, asked: new Map(), timeouts: 0, due: new Set(), refusedUntil: new Map() }
+    const wanted: Wanted = {
+      cid,
+      promise,
+      asked: new Map(),
+      timeouts: 0,
+      due: new Set(),
+      refusedUntil: new Map(),
+      likely: this.#below.likelySenderOf(key)
+    }
     this.#wanted.set(key, wanted)
     // It came with a node above it, or is coming now.
     const early = this.#below.take(key)
-    const sender = early?.session.peerId ?? this.#below.senderOf(key)
+    if (early !== undefined) {
+      this.#onVerified(early.peerId, key, { payload: early.bytes, isEarly: false })
+      return wanted
+    }
+    const sender = this.#below.senderOf(key)
     if (sender !== undefined) {
       wanted.asked.set(sender, this.#parts.clock.now())
       wanted.due.add(sender)
     }
-    if (early !== undefined) this.#verify(wanted, early.session, early.bytes)
     return wanted
   }
 
@@ -194,7 +221,7 @@ export class TreeFetch {
     const slow = new Set<string>()
     for (const wanted of this.#wanted.values()) {
       for (const [peerId, since] of [...wanted.asked]) {
-        if (now - since > (this.#givers.has(peerId) ? NODE_TIMEOUT_MS : NODE_FIRST_MS)) {
+        if (now - since > this.#sources.patienceMs(peerId)) {
           this.#refuse(wanted, peerId, NODE_TIMEOUT_MS)
           wanted.timeouts++
           slow.add(peerId)
@@ -203,31 +230,8 @@ export class TreeFetch {
         }
       }
     }
-    for (const peerId of slow) {
-      const times = (this.#slow.get(peerId) ?? 0) + 1
-      this.#slow.delete(peerId)
-      this.#slow.set(peerId, times)
-    }
-    for (const oldest of this.#slow.keys()) if (this.#slow.size > REMEMBERED_SILENT) this.#slow.delete(oldest)
+    for (const peerId of slow) this.#sources.onSlow(peerId)
     return busy
-  }
-
-  #leastBusy (wanted: Wanted, busy: ReadonlyMap<string, number>): Session | undefined {
-    let best: Session | undefined
-    const now = this.#parts.clock.now()
-    const rank = ({ peerId }: Session): number => {
-      const isUnproven = this.#givers.has(peerId) ? 0 : 0.5
-      // It may be about to send it with what was asked of it before.
-      const isLikely = this.#below.mayCome(peerId) ? 0 : 0.25
-      return (this.#slow.get(peerId) ?? 0) * NODES_PER_PEER + (busy.get(peerId) ?? 0) + isUnproven + isLikely
-    }
-    for (const session of this.#parts.sessions()) {
-      if (!session.their.hasTree || wanted.asked.has(session.peerId)) continue
-      if ((wanted.refusedUntil.get(session.peerId) ?? 0) > now) continue
-      if ((busy.get(session.peerId) ?? 0) >= NODES_PER_PEER) continue
-      if (best === undefined || rank(session) < rank(best)) best = session
-    }
-    return best
   }
 
   /** Others are asked first; the same one again after a while, it may have it by then. */

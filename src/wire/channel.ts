@@ -5,6 +5,7 @@ import { openedMemory } from '../memory.ts'
 import { encodeFrame } from './codec.ts'
 import { FrameReader } from './frame-reader.ts'
 import { WIRE_LIMITS } from './limits.ts'
+import type { ProtocolAnswer } from './protocol-answer.ts'
 import type { FrameSink } from './frame-reader.ts'
 import type { Message } from './messages.ts'
 import type { Stream, StreamCloseEvent, StreamMessageEvent } from '@libp2p/interface'
@@ -36,21 +37,24 @@ export type ChannelKind = 'control' | 'data'
 /**
  * A channel over a libp2p stream; the only code that touches one. What it works around (libp2p 3.3, DESIGN.md section
  * 7): onDrain() resolves only once per stream, so the drain event is listened to; `for await` has no back pressure, so
- * the message event is, and consumed at once: what can arrive is bounded by the credit we gave.
+ * the message event is, and consumed at once: what can arrive is bounded by the credit we gave. With `answer` the
+ * stream begins with the peer's word that it speaks our protocol.
  */
-export function streamChannel (stream: Stream, kind: ChannelKind): Channel {
-  return new StreamChannel(stream, kind)
+export function streamChannel (stream: Stream, kind: ChannelKind, answer?: ProtocolAnswer): Channel {
+  return new StreamChannel(stream, kind, answer)
 }
 
 class StreamChannel implements Channel {
   readonly #stream: Stream
   readonly #kind: ChannelKind
+  readonly #answer: ProtocolAnswer | undefined
   #waiting: Array<PromiseWithResolvers<void>> = []
   #ended: Error | undefined
 
-  constructor (stream: Stream, kind: ChannelKind) {
+  constructor (stream: Stream, kind: ChannelKind, answer: ProtocolAnswer | undefined) {
     this.#stream = stream
     this.#kind = kind
+    this.#answer = answer
     // A quiet session is no error: sessions have their own sign of life (KEEPALIVE_MS).
     stream.inactivityTimeout = 2 ** 31 - 1
     tuneWindow(stream, kind)
@@ -66,7 +70,7 @@ class StreamChannel implements Channel {
       try {
         sink.onBytes(event.data.byteLength)
         for (const chunk of event.data instanceof Uint8Array ? [event.data] : event.data) {
-          reader.push(chunk)
+          reader.push(this.#answer?.take(chunk) ?? chunk)
           if (isWholePlaintext(chunk)) openedMemory.giveBack(chunk)
         }
       } catch (err) {
@@ -201,7 +205,11 @@ function tuneWindow (stream: Stream, kind: ChannelKind): void {
   stream.sendWindowUpdate = () => { if (stream.recvWindowCapacity <= stream.recvWindow / 2) send() }
   if (kind === 'data' && stream.recvWindow < FIRST_DATA_WINDOW_BYTES) {
     stream.recvWindow = FIRST_DATA_WINDOW_BYTES
-    send()
+    try {
+      send()
+    } catch {
+      // The connection is over: the channel says so when it is opened.
+    }
   }
 }
 

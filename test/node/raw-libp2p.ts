@@ -8,13 +8,13 @@ import { LOOPBACK } from './nodes.ts'
 import type { Libp2p } from '@libp2p/interface'
 
 /** A libp2p node with nothing of ours on it, stopped when the test is over. */
-export async function rawLibp2p (): Promise<Libp2p> {
+export async function rawLibp2p (own: { identifies?: boolean } = {}): Promise<Libp2p> {
   const libp2p = await createLibp2p({
     addresses: { listen: [LOOPBACK] },
     transports: [tcp()],
     connectionEncrypters: [noise()],
     streamMuxers: [yamux()],
-    services: { identify: identify() },
+    services: { identify: identify({ runOnConnectionOpen: own.identifies ?? true }) },
     connectionMonitor: { enabled: false }
   })
   onTestFinished(async () => { await libp2p.stop() })

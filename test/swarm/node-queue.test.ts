@@ -1,6 +1,7 @@
 import { encode, prepare } from '@ipld/dag-pb'
 import { CID } from 'multiformats/cid'
 import { describe, expect, it } from 'vitest'
+import { LEAST_NODES_BELOW_BYTES } from '../../src/defaults.ts'
 import { cidOfDigest, DAG_PB_CODEC } from '../../src/model/block-id.ts'
 import { NodeQueue } from '../../src/swarm/node-queue.ts'
 import { WIRE_LIMITS } from '../../src/wire/limits.ts'
@@ -11,10 +12,10 @@ class Tree {
   readonly #nodes = new Map<string, { cid: CID, bytes: Uint8Array }>()
   readonly #names = new Map<string, string>()
 
-  constructor (links: Record<string, string[]>) {
+  constructor (links: Record<string, string[]>, dataBytes = 100) {
     for (const [name, below] of Object.entries(links).reverse()) {
       const Links = below.map(Name => ({ Name, Tsize: 1, Hash: this.#node(Name).cid }))
-      const bytes = encode(prepare({ Data: Buffer.from(name.padEnd(100)), Links }))
+      const bytes = encode(prepare({ Data: Buffer.from(name.padEnd(dataBytes)), Links }))
       const cid = cidOfDigest(sha256(bytes), DAG_PB_CODEC)
       this.#nodes.set(name, { cid, bytes })
       this.#names.set(cid.toString(), name)
@@ -66,12 +67,27 @@ describe('node queue', () => {
     expect(tree.send(queue)).toEqual(['root', 'a', 'bb', 'ccc', 'dddd', 'eeeee'])
   })
 
-  it('gives no more bytes below than were allowed, by all requests together', () => {
+  it('gives no more bytes below than were allowed, by all requests together, and reads one in vain at most', () => {
+    const large = new Tree({ root: ['a', 'bb', 'ccc'], a: ['dddd'], bb: [], ccc: [], dddd: [] }, 5000)
     const queue = new NodeQueue()
-    queue.ask(tree.cids('root'), tree.cost('a') + 1)
-    expect(tree.send(queue)).toEqual(['root', 'a'])
-    queue.ask(tree.cids('bb'), tree.cost('dddd') - 1)
-    expect(tree.send(queue)).toEqual(['bb', 'dddd'])
+    queue.ask(large.cids('root'), large.cost('a', 'bb') - 1)
+    expect(large.send(queue)).toEqual(['root', 'a'])
+    expect(queue.isEmpty).toBe(true)
+    queue.ask(large.cids('a'), 0)
+    expect(queue.isEmpty).toBe(true)
+    // What was asked for after all counts no more.
+    queue.ask(large.cids('a'), 0)
+    expect(large.send(queue)).toEqual(['a', 'dddd'])
+    queue.ask(large.cids('root'), large.cost('bb', 'ccc') - large.cost('a', 'bb') + 1 + large.cost('dddd'))
+    expect(large.send(queue)).toEqual(['root', 'bb', 'ccc'])
+  })
+
+  it('looks for nothing below with little left', () => {
+    const queue = new NodeQueue()
+    queue.ask(tree.cids('root'), LEAST_NODES_BELOW_BYTES - 1)
+    expect(tree.send(queue)).toEqual(['root'])
+    queue.ask(tree.cids('root'), 1)
+    expect(tree.send(queue).length).toBeGreaterThan(1)
   })
 
   it('has a limit of its own for them', () => {
