@@ -78,7 +78,6 @@ export class UploadQueue {
    * long that who asked would take us for silent.
    */
   rejectLost (isComing: (block: number) => boolean, now: number): void {
-    if (!this.isWaiting) return
     const lost = [...this.#coming]
       .filter(([block, since]) => since + COMING_WAIT_MS <= now || !isComing(block))
       .map(([block]) => block)

@@ -149,9 +149,11 @@ export class Uploader {
       this.#window.expire(this.#parts.clock.now())
       const now = this.#parts.clock.now()
       for (const queue of this.#queues.values()) {
-        queue.rejectLost(this.#parts.isComing, now)
-        if (queue.isWaiting) this.#watchComing()
-        this.#flush(queue)
+        if (queue.isWaiting) {
+          queue.rejectLost(this.#parts.isComing, now)
+          this.#watchComing()
+        }
+        if (queue.ready.length > 0) this.#flush(queue)
       }
       for (let queue = this.#next(); queue !== undefined; queue = this.#next()) this.#serveOne(queue)
     } finally {
@@ -186,7 +188,7 @@ export class Uploader {
   #next (): UploadQueue | undefined {
     let best: UploadQueue | undefined
     for (const queue of this.#queues.values()) {
-      if (!queue.session.isWritable || !queue.hasWork) continue
+      if (!queue.hasWork || !queue.session.isWritable) continue
       // Everybody may have one block on its way; more only within the budgets.
       if (queue.aheadBytes > 0 &&
         (queue.aheadBytes >= SEND_AHEAD_BYTES || this.#budgetUsed >= SEND_BUDGET_BYTES)) continue

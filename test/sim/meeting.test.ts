@@ -3,8 +3,8 @@ import { ENOUGH_SHARE, GRAPH_DEGREE, PARALLEL_DIALS } from '../../src/defaults.t
 import { dialsFirst } from '../../src/swarm/discovery.ts'
 import { meet } from './meeting.ts'
 
-/** Round trips of a dial: connecting, the control stream, Hello. */
-const DIAL_TRIPS = 5
+/** Round trips of a dial: connecting, Hello. */
+const DIAL_TRIPS = 4
 
 describe('peers that know only the publisher', () => {
   it.each([[8, 0], [16, 0], [50, 0], [16, 60]])('%i of them, the last %i round trips late, know each other in two', async (
