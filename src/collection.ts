@@ -96,8 +96,11 @@ class StoreCollection implements Collection {
     }
     const { manifest, records } = found
     if (records.length === 0) {
-      throw new ModelswarmError('ERR_UNKNOWN_ROOT',
-        `No copy of ${rootOrPath.slice(0, 80)} is complete on this machine: pull it first, which verifies it`)
+      const [begun] = this.#store.held.targets(manifest.root.toString())
+      throw new ModelswarmError('ERR_UNKNOWN_ROOT', `No copy of ${rootOrPath.slice(0, 80)} is complete on this machine: ` +
+        (begun === undefined
+          ? 'pull it first, which verifies it'
+          : `the pull into ${begun} has not ended; run it again, it verifies what is there and goes on`))
     }
     const bad: Array<{ path: string, blocks: number }> = []
     const total = records.reduce((sum, record) => sum + bytesOf(record, manifest), 0)
