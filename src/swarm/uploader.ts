@@ -3,6 +3,7 @@ import {
 } from '../defaults.ts'
 import { isModelswarmError } from '../errors.ts'
 import { Mode, RejectReason } from '../wire/protocol.ts'
+import { Alarm } from './alarm.ts'
 import { receiverOf } from './giver.ts'
 import { isServedBefore, UploadQueue } from './upload-queue.ts'
 import { UploadWindow } from './upload-window.ts'
@@ -46,15 +47,17 @@ export class Uploader {
   #budgetUsed = 0
   #isPumping = false
   #isStopped = false
-  #isWatching = false
-  #cancelWatch: () => void = () => {}
-  #isWatchingComing = false
-  #cancelComingWatch: () => void = () => {}
+  /** Receipts that do not come hold nobody up. */
+  readonly #receiptAlarm: Alarm
+  /** While somebody waits for what is coming to us it is looked whether it still does. */
+  readonly #comingAlarm: Alarm
 
   constructor (parts: UploaderParts) {
     this.#parts = parts
     const lateMs = parts.giver === undefined ? RECEIPT_LATE_MS : PUBLISHER_RECEIPT_LATE_MS
     this.#window = new UploadWindow(parts.maxBlockBytes, lateMs)
+    this.#receiptAlarm = new Alarm(parts.clock, () => { this.pump() })
+    this.#comingAlarm = new Alarm(parts.clock, () => { this.pump() })
   }
 
   join (session: Session): void {
@@ -74,8 +77,8 @@ export class Uploader {
 
   stop (): void {
     this.#isStopped = true
-    this.#cancelWatch()
-    this.#cancelComingWatch()
+    this.#receiptAlarm.stop()
+    this.#comingAlarm.stop()
     this.#queues.clear()
   }
 
@@ -151,7 +154,7 @@ export class Uploader {
       for (const queue of this.#queues.values()) {
         if (queue.isWaiting) {
           queue.rejectLost(this.#parts.isComing, now)
-          this.#watchComing()
+          this.#comingAlarm.set(COMING_LOOK_MS)
         }
         if (queue.ready.length > 0) this.#flush(queue)
       }
@@ -159,29 +162,8 @@ export class Uploader {
     } finally {
       this.#isPumping = false
     }
-    this.#watchReceipts()
-  }
-
-  /** While somebody waits for what is coming to us it is looked whether it still does. */
-  #watchComing (): void {
-    if (this.#isWatchingComing) return
-    this.#isWatchingComing = true
-    this.#cancelComingWatch = this.#parts.clock.setTimer(COMING_LOOK_MS, () => {
-      this.#isWatchingComing = false
-      this.pump()
-    })
-  }
-
-  /** Receipts that do not come hold nobody up: one timer looks, while blocks are on their way. */
-  #watchReceipts (): void {
     const { expiresAt } = this.#window
-    if (expiresAt === undefined || this.#isWatching) return
-    this.#isWatching = true
-    const { clock } = this.#parts
-    this.#cancelWatch = clock.setTimer(Math.max(1, expiresAt - clock.now()), () => {
-      this.#isWatching = false
-      this.pump()
-    })
+    if (expiresAt !== undefined) this.#receiptAlarm.set(Math.max(1, expiresAt - this.#parts.clock.now()))
   }
 
   /** The peer to serve next, while the window has room. */
